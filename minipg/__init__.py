@@ -1,0 +1,1 @@
+"""minipg: policy-gradient mathematics in NumPy, proven against exact truth."""

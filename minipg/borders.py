@@ -1,0 +1,83 @@
+"""Checks where things enter (arrays, numbers, files), so that the formulas behind stay bare.
+
+Every error is a ValueError that names the argument, what came and what was expected.
+"""
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+
+
+def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless array.shape is `shape` (None: any length)."""
+    fits = array.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
+
+
+def check_finite(name: str, array: Array) -> None:
+    """Raise ValueError, naming the first place, where an array holds NaN or infinity."""
+    bad = ~np.isfinite(array)
+    if bad.any():
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name}: expected finite numbers, got {bad.sum()} of {array.size} that are not, "
+            f"the first {array[place]} at index {place}"
+        )
+
+
+def finite_array(
+    name: str, value: object, shape: tuple[int | None, ...], dtype: DTypeLike = np.float64
+) -> Array:
+    """`value` as a finite array of this shape (None: any length); ValueError otherwise."""
+    try:
+        array = np.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected an array of numbers, got {error}") from error
+    check_shape(name, array, shape)
+    check_finite(name, array)
+    return array
+
+
+def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:
+    """Raise ValueError unless low ≤ value ≤ high (NaN is outside)."""
+    if not low <= value <= high:
+        raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value}")
+
+
+def read_npz(path: str | os.PathLike[str], *required: str) -> dict[str, Array]:
+    """All arrays of an .npz file, never unpickled; ValueError if unreadable or one is missing."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("not an .npz archive")
+            arrays = dict(file)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{os.fspath(path)}: expected a whole .npz file, got {error}") from error
+    missing = [name for name in required if name not in arrays]
+    if missing:
+        raise ValueError(f"{os.fspath(path)}: lacks {missing}, holds {sorted(arrays)}")
+    return arrays
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename: never a half-written file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""Estimators of ∇J from a Batch and a ψ: E Σ_t ∇log π(a_t|s_t) ψ_t.
+
+Axes: T steps, B columns, P parameters. One episode a column where a column is one estimate.
+Write γ^t into ψ (returns.discounts) where the gradient of the discounted J is meant.
+"""
+
+import numpy as np
+
+from minipg.batch import Batch
+from minipg.borders import Array, check_shape
+from minipg.policy import Policy
+
+
+def gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
+    """E05, E10, E11 Σ_b weight_b Σ_t ∇log π(a_t|s_t) ψ_t (P,), in one vjp; ψ (T, B)."""
+    check_shape("psi", psi, batch.rewards.shape)
+    weighted = (batch.weight * psi)[batch.valid]
+    return policy.weighted_score(
+        theta, batch.obs[:-1][batch.valid], batch.actions[batch.valid], weighted
+    )
+
+
+def gradients(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
+    """E05, E10, E11 Σ_t ∇log π(a_t|s_t) ψ_t of each column (B, P); ψ (T, B)."""
+    check_shape("psi", psi, batch.rewards.shape)
+    obs, actions = batch.obs[:-1].swapaxes(0, 1), batch.actions.swapaxes(0, 1)
+    return policy.weighted_score(theta, obs, actions, (psi * batch.valid).T)
+
+
+def importance_weight(policy: Policy, theta: Array, batch: Batch) -> Array:
+    """E04 P(T|π)/P(T|φ) = Π_t π(a_t|s_t)/φ(a_t|s_t) (B,), φ the policy that drew the batch.
+
+    The probabilities of transitions cancel; at φ ≡ π it is 1.
+    """
+    log_ratio = policy.log_prob(theta, batch.obs[:-1], batch.actions) - batch.log_prob
+    return np.exp((log_ratio * batch.valid).sum(0))
+
+
+def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
+    """Σ above / Σ below over the last axis (B), kept; 0 where nothing is below.
+
+    leave_one_out: for each column over the others only, so that no sample sees its own.
+    """
+    num, den = above.sum(-1, keepdims=True), below.sum(-1, keepdims=True)
+    smallest = 1e-9 * den  # what is left of a sum minus itself is rounding
+    if leave_one_out:
+        num, den = num - above, den - below
+    return np.divide(num, den, out=np.zeros(den.shape, num.dtype), where=den > smallest)
+
+
+def constant_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
+    """E08 b = the mean of ψ over all steps (1, 1), or (1, B) with leave_one_out."""
+    weight = batch.weight * batch.valid
+    return _ratio_of_means((weight * psi).sum(0), weight.sum(0), leave_one_out)[None]
+
+
+def time_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
+    """E08 b_t = the mean of ψ_t over the columns still running at t (T, 1), or (T, B)."""
+    weight = batch.weight * batch.valid
+    return _ratio_of_means(weight * psi, weight, leave_one_out)
+
+
+def optimal_baseline(
+    estimates: Array, scores: Array, weight: Array, per_parameter: bool, leave_one_out: bool = False
+) -> Array:
+    """E09 the b of lowest variance of estimates − b · scores, both (B, P), where E scores = 0.
+
+    With scores Y = Σ_t ∇log π and estimates X = Y R this is the slides' b = E Y² R / E Y²,
+    per parameter (1, P), or b = E‖Y‖² R / E‖Y‖² for the summed variance (1, 1) (errata 9).
+    In general b = E XY / E Y², from Var(X − bY) = Var X − 2b E XY + b² E Y².
+    leave_one_out: (B, P) or (B, 1), for each column from the others.
+    """
+    above, below = weight * (estimates * scores).T, weight * (scores**2).T  # (P, B)
+    if not per_parameter:
+        above, below = above.sum(0, keepdims=True), below.sum(0, keepdims=True)
+    return _ratio_of_means(above, below, leave_one_out).T

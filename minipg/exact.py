@@ -1,0 +1,128 @@
+"""Exact truth about a TabularMDP: values, visits, ∇J by sparse solves; trajectories by enumeration.
+
+Axes: S states, A actions, T steps, B trajectories, P parameters; pi (S, A) is π(a|s).
+No function forms an S×S dense matrix. Each takes complex π too, so complex-step holds.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import splu
+
+from minipg.batch import Batch
+from minipg.borders import Array, check_shape
+from minipg.distributions import Softmax
+from minipg.mdp import TabularMDP
+from minipg.policy import Policy
+
+
+def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: bool) -> Array:
+    """x of (I − γ P_π) x = right, or of the transposed system; ValueError if π never ends."""
+    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
+    if gamma == 1:
+        mdp.check_ends(pi)
+    system = sp.eye_array(mdp.num_states) - gamma * mdp.chain(pi)
+    return splu(sp.csc_array(system)).solve(right.astype(system.dtype), "T" if transposed else "N")
+
+
+def state_values(mdp: TabularMDP, pi: Array) -> Array:
+    """V^π (S,) = r_π + γ P_π V^π, solved."""
+    return _solve(mdp, pi, mdp.gamma, (pi * mdp.expected_reward).sum(1), transposed=False)
+
+
+def action_values(mdp: TabularMDP, values: Array) -> Array:
+    """E11, E12 Q(s, a) = r(s, a) + γ E_{s′} V(s′) (S, A), V = 0 after an end."""
+    return mdp.expected_reward + mdp.gamma * (mdp.continuing @ values).reshape(
+        mdp.num_states, mdp.num_actions
+    )
+
+
+def objective(mdp: TabularMDP, pi: Array) -> Array:
+    """E01, E28 J(π) = E_π E_T R = E_{s_0} V^π(s_0), a scalar."""
+    return mdp.start @ state_values(mdp, pi)
+
+
+def visits(mdp: TabularMDP, pi: Array, gamma: float) -> Array:
+    """Σ_t γ^t P(s_t = s, not ended) (S,), solved."""
+    return _solve(mdp, pi, gamma, mdp.start, transposed=True)
+
+
+def visitation(mdp: TabularMDP, pi: Array) -> Array:
+    """E30 d_π(s) = (1−γ) Σ_t γ^t P(s_t = s), a distribution (S + 1,).
+
+    Its last entry is the episode being over, from then on for ever; there every advantage is 0.
+    """
+    alive = (1 - mdp.gamma) * visits(mdp, pi, mdp.gamma)
+    return np.append(alive, 1 - alive.sum())
+
+
+def policy_gradient(
+    mdp: TabularMDP, policy: Policy, theta: Array, discounted_visits: bool = True
+) -> Array:
+    """E05, E11, E12 ∇J = Σ_s Σ_t γ^t P(s_t = s) Σ_a π(a|s) A^π(s, a) ∇log π(a|s) (P,).
+
+    discounted_visits=False drops the γ^t, as sections 1–4 of the slides do: what REINFORCE
+    then estimates, no gradient of J where γ < 1 (errata 7).
+    Source: Sutton et al. 2000, theorem 1.
+    """
+    if not isinstance(policy.head, Softmax) or policy.head.n != mdp.num_actions:
+        raise ValueError(f"policy: expected Softmax({mdp.num_actions}), got {policy.head}")
+    eta, tape = policy.forward(theta, mdp.features)
+    pi = policy.head.probs(eta)
+    values = state_values(mdp, pi)
+    advantage = action_values(mdp, values) - values[:, None]
+    weight = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)[:, None] * pi * advantage
+    deta = np.zeros_like(eta)
+    for a in range(mdp.num_actions):
+        deta += weight[:, a, None] * policy.head.score(eta, np.full(len(eta), a))
+    return policy.vjp(theta, tape, deta)
+
+
+def enumerate_trajectories(mdp: TabularMDP, pi: Array, most: int = 200_000) -> tuple[Batch, Array]:
+    """E26 every possible episode as one column of a Batch, with weight P(T|π), and its states.
+
+    P(T|π) = p(s_0) Π_t π(a_t|s_t) p(s_{t+1}|s_t, a_t). States (T+1, B) stand in the last state
+    after the end. ValueError where there are more than `most` columns: unroll shorter.
+    """
+    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
+    states = np.flatnonzero(mdp.start)[None]  # (t+1, B), grows by a row and many columns a step
+    weight = mdp.start[states[0]]
+    entries = np.empty((0, len(weight)), int)  # (t, B), the table's entry of each step
+    valid = np.empty((0, len(weight)), bool)
+    running = np.ones(len(weight), bool)
+    first = mdp.first[:: mdp.num_actions]  # entries of state s are first[s] … first[s+1] − 1
+    pi_of_entry = pi.ravel()[mdp.row]
+    while running.any():
+        start = first[states[-1]]
+        count = np.where(running, first[states[-1] + 1] - start, 1)
+        if count.sum() > most:
+            raise ValueError(
+                f"mdp: expected at most {most} trajectories, got {count.sum()} "
+                f"after {len(states)} steps: use mdp.unroll with a shorter horizon"
+            )
+        column = np.repeat(np.arange(len(count)), count)
+        entry = (
+            np.repeat(start, count) + np.arange(len(column)) - (np.cumsum(count) - count)[column]
+        )
+        running = running[column]
+        step = np.where(running, pi_of_entry[entry] * mdp.prob[entry], 1.0)
+        keep = step > 0
+        column, entry, running = column[keep], entry[keep], running[keep]
+        weight = weight[column] * step[keep]
+        next_state = np.where(running, mdp.next_state[entry], states[-1][column])
+        states = np.vstack([states[:, column], next_state])
+        entries, valid = (
+            np.vstack([entries[:, column], entry]),
+            np.vstack([valid[:, column], running]),
+        )
+        running = running & ~mdp.terminated[entry]
+    batch = Batch(
+        obs=mdp.features[states],
+        actions=mdp.row[entries] % mdp.num_actions,
+        rewards=mdp.reward[entries] * valid,
+        terminated=mdp.terminated[entries] & valid,
+        truncated=np.zeros_like(valid),
+        valid=valid,
+        log_prob=np.log(np.where(valid, pi_of_entry[entries], 1.0)),
+        weight=weight,
+    )
+    return batch, states

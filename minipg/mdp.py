@@ -1,0 +1,221 @@
+"""A finite Markov decision process from its transition table.
+
+Axes: S states, A actions, K entries of the table, D features.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import breadth_first_order
+
+from minipg.borders import Array, check_range, check_shape, finite_array, read_npz
+
+
+@dataclass(frozen=True)
+class TabularMDP:
+    """Entry k of the table: from row s·A + a with probability p to s′, reward r, the end or not.
+
+    row, next_state, prob, reward, terminated (K,): sorted by row, p > 0; where `terminated`,
+    nothing after s′ counts. start (S,): p(s_0). gamma in [0, 1], 1 only if every state can reach
+    an end. features (S, D): what a policy sees of each state. Built by `from_arrays`,
+    `from_npz`, `from_env`; raises ValueError for a table that is none.
+    """
+
+    row: Array
+    next_state: Array
+    prob: Array
+    reward: Array
+    terminated: Array
+    start: Array
+    gamma: float
+    features: Array
+    num_actions: int
+
+    def __post_init__(self) -> None:
+        check_range("gamma", self.gamma, 0, 1)
+        n = self.num_states
+        _check_distribution("start", self.start[None])
+        sums = np.bincount(self.row, self.prob, n * self.num_actions)
+        _check_distribution("transition table", self.prob[None], sums)
+        if self.gamma == 1:
+            self.check_ends(np.ones((n, self.num_actions)))
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+        return len(self.start)
+
+    @cached_property
+    def first(self) -> Array:
+        """Entries of row i are first[i] … first[i+1] − 1; first (S·A + 1,)."""
+        return np.searchsorted(self.row, np.arange(self.num_states * self.num_actions + 1))
+
+    @cached_property
+    def continuing(self) -> sp.csr_array:
+        """P(s′, not ended | s, a) (S·A, S), sparse."""
+        p = np.where(self.terminated, 0.0, self.prob)
+        shape = (self.num_states * self.num_actions, self.num_states)
+        return sp.csr_array(sp.coo_array((p, (self.row, self.next_state)), shape=shape))
+
+    @cached_property
+    def expected_reward(self) -> Array:
+        """r(s, a) = E reward (S, A)."""
+        sums = np.bincount(self.row, self.prob * self.reward, self.num_states * self.num_actions)
+        return sums.reshape(self.num_states, self.num_actions)
+
+    def chain(self, pi: Array) -> sp.csr_array:
+        """P_π(s′, not ended | s) = Σ_a π(a|s) P(s′, not ended | s, a) (S, S), sparse."""
+        n, a = pi.shape
+        choose = sp.csr_array((pi.ravel(), np.arange(n * a), np.arange(0, n * a + 1, a)))
+        return choose @ self.continuing
+
+    def check_ends(self, pi: Array) -> None:
+        """Raise ValueError unless under π every state can reach an end: γ = 1 needs it."""
+        can_end = (self.prob * self.terminated * pi.ravel()[self.row]) > 0
+        ending_states = np.unique(self.row[can_end] // self.num_actions)
+        step = self.chain((pi != 0).astype(float)).tocoo()
+        n = self.num_states  # the reversed graph, with one more node from which endings lead back
+        back = sp.coo_array(
+            (
+                np.ones(step.nnz + len(ending_states)),
+                (
+                    np.append(step.coords[1], np.full(len(ending_states), n)),
+                    np.append(step.coords[0], ending_states),
+                ),
+            ),
+            shape=(n + 1, n + 1),
+        )
+        reached = breadth_first_order(back.tocsr(), n, return_predecessors=False)
+        if len(reached) <= n:
+            stuck = np.setdiff1d(np.arange(n), reached)
+            raise ValueError(
+                f"gamma: expected less than 1 where episodes need not end, got {self.gamma}: "
+                f"{len(stuck)} states never reach an end, the first is {stuck[0]}"
+            )
+
+    @classmethod
+    def from_entries(
+        cls, row: Array, next_state: Array, prob: Array, reward: Array, terminated: Array,
+        start: Array, gamma: float, features: Array | None, num_actions: int,
+    ) -> "TabularMDP":  # fmt: skip
+        """Sort the entries, add the probability of those that are alike, drop those of none.
+
+        features: None is one-hot.
+        """
+        used = prob != 0
+        keys = [x[used] for x in (reward, terminated, next_state, row)]
+        order = np.lexsort(keys)
+        reward, terminated, next_state, row = (x[order] for x in keys)
+        new = np.ones(len(row), bool)
+        if len(row):
+            new[1:] = np.any([np.diff(x.astype(float)) != 0 for x in
+                              (reward, terminated, next_state, row)], axis=0)  # fmt: skip
+        total = np.bincount(np.cumsum(new) - 1, prob[used][order], new.sum())
+        if features is None:
+            features = np.eye(len(start))
+        features = finite_array("features", features, (len(start), None))
+        return cls(row[new], next_state[new], total, reward[new], terminated[new],
+                   start, gamma, features, num_actions)  # fmt: skip
+
+    @classmethod
+    def from_arrays(
+        cls, transition: Array, reward: Array, start: Array, gamma: float,
+        terminal: Array | None = None, features: Array | None = None,
+    ) -> "TabularMDP":  # fmt: skip
+        """transition (S, A, S), reward (S, A) or (S, A, S), start (S,), terminal (S,) booleans.
+
+        Entering a terminal state ends the episode; what its own rows say does not matter.
+        """
+        transition = finite_array("transition", transition, (None, None, None))
+        n, a, _ = transition.shape
+        check_shape("transition", transition, (n, a, n))
+        reward = finite_array("reward", reward, (n, a, n) if np.ndim(reward) == 3 else (n, a))
+        reward = reward if reward.ndim == 3 else np.repeat(reward[:, :, None], n, axis=2)
+        start = finite_array("start", start, (n,))
+        terminal = np.zeros(n, bool) if terminal is None else np.asarray(terminal)
+        check_shape("terminal", terminal, (n,))
+        if terminal.dtype != np.bool_:
+            raise ValueError(f"terminal: expected booleans, got dtype {terminal.dtype}")
+        transition = np.where(terminal[:, None, None], np.eye(n)[:, None], transition)
+        reward = np.where(terminal[:, None, None], 0.0, reward)
+        s, act, s2 = (x.ravel() for x in np.indices(transition.shape))
+        return cls.from_entries(s * a + act, s2, transition.ravel(), reward.ravel(), terminal[s2],
+                                start, gamma, features, a)  # fmt: skip
+
+    @classmethod
+    def from_npz(cls, path: str | os.PathLike[str]) -> "TabularMDP":
+        """The arguments of from_arrays by name, from an .npz file; ValueError names the file."""
+        file = read_npz(path, "transition", "reward", "start", "gamma")
+        try:
+            gamma = float(finite_array("gamma", file["gamma"], ()))
+            return cls.from_arrays(file["transition"], file["reward"], file["start"], gamma,
+                                   file.get("terminal"), file.get("features"))  # fmt: skip
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+    @classmethod
+    def from_env(cls, env: gym.Env[Any, Any] | str, gamma: float) -> "TabularMDP":
+        """From `env.unwrapped.P[s][a] = [(p, s′, r, terminated), …]` and initial_state_distrib.
+
+        The table knows no time limit. ValueError where an environment has no such table.
+        """
+        if isinstance(env, str):
+            try:
+                env = gym.make(env)
+            except (gym.error.Error, ImportError) as error:
+                raise ValueError(f"env: {error}") from error
+        table = getattr(env.unwrapped, "P", None)
+        start = getattr(env.unwrapped, "initial_state_distrib", None)
+        if not isinstance(table, Mapping) or start is None:
+            raise ValueError(f"env: expected a transition table P, {env} has none")
+        num_actions = len(table[0])
+        rows = [(s * num_actions + a, s2, p, r, end) for s in table for a in table[s]
+                for p, s2, r, end in table[s][a]]  # fmt: skip
+        row, s2, p, r, end = (np.array(column) for column in zip(*rows, strict=True))
+        return cls.from_entries(row, s2, p.astype(float), r.astype(float), end.astype(bool),
+                                np.asarray(start, float), gamma, None, num_actions)  # fmt: skip
+
+    def unroll(self, horizon: int) -> "TabularMDP":
+        """The same MDP, ended after `horizon` steps: state t·S + s, features of s."""
+        check_range("horizon", horizon, 1)
+        n, rows = self.num_states, self.num_states * self.num_actions
+        t = np.repeat(np.arange(horizon), len(self.row))
+        last = horizon * n + np.arange(n)  # the states after the last step: ended, and they stay so
+        last_rows = horizon * rows + np.arange(rows)
+
+        def layers(x: Array, after: Array) -> Array:
+            return np.concatenate([np.tile(x, horizon), after])
+
+        return TabularMDP.from_entries(
+            layers(self.row, last_rows) + np.append(t * rows, np.zeros(rows, int)),
+            layers(self.next_state, np.repeat(last, self.num_actions))
+            + np.append((t + 1) * n, np.zeros(rows, int)),
+            layers(self.prob, np.ones(rows)),
+            layers(self.reward, np.zeros(rows)),
+            np.append(np.tile(self.terminated, horizon) | (t == horizon - 1), np.ones(rows, bool)),
+            np.append(self.start, np.zeros(horizon * n)),
+            self.gamma,
+            np.tile(self.features, (horizon + 1, 1)),
+            self.num_actions,
+        )
+
+    def with_start(self, start: Array) -> "TabularMDP":
+        """The same MDP from another p(s_0) (S,)."""
+        return replace(self, start=finite_array("start", start, (self.num_states,)))
+
+
+def _check_distribution(name: str, p: Array, sums: Array | None = None) -> None:
+    """Raise ValueError unless p ≥ 0 and each row sums to 1 within 1e-9."""
+    if (p < 0).any():
+        raise ValueError(f"{name}: expected probabilities, got {p.min()}")
+    sums = p.sum(-1) if sums is None else sums
+    off = np.abs(sums - 1)
+    if not (off <= 1e-9).all():
+        worst = int(off.argmax())
+        raise ValueError(f"{name}: expected rows that sum to 1, row {worst} sums to {sums[worst]}")

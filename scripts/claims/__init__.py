@@ -1,0 +1,9 @@
+"""The lecture's equations as claims: each compares two computations on one Problem.
+
+`verify.py` runs them on an environment's own table, the test suite on random problems.
+"""
+
+from claims import s1_reinforce, s2_baselines, s3_actor_critic, s5_trpo
+from claims.problem import CLAIMS, Problem
+
+__all__ = ["CLAIMS", "Problem", "s1_reinforce", "s2_baselines", "s3_actor_critic", "s5_trpo"]

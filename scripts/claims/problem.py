@@ -1,0 +1,141 @@
+"""What a claim is, and the Problem on which it compares two computations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from minipg import exact
+from minipg.batch import Batch
+from minipg.estimators import gradients
+from minipg.mdp import TabularMDP
+from minipg.mdp_env import TabularVectorEnv
+from minipg.policy import Policy
+from minipg.returns import discounts, reward_to_go, total_return
+from minipg.rollout import play_episodes
+
+ALPHA = 1e-6  # probability with which a statistical row fails though the code is right
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A policy on the whole table `mdp`, and on `start`, short enough to enumerate.
+
+    episodes: how many a statistical claim samples. θ, mdp.features and start.features fit.
+    """
+
+    mdp: TabularMDP
+    start: TabularMDP
+    policy: Policy
+    theta: np.ndarray
+    seed: int
+    episodes: int = 10_000
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
+
+    @cached_property
+    def pi(self) -> np.ndarray:  # (S, A) on start
+        return self.policy.probs(self.theta, self.start.features)
+
+    @cached_property
+    def enumerated(self) -> tuple[Batch, np.ndarray]:
+        return exact.enumerate_trajectories(self.start, self.pi)
+
+    @property
+    def batch(self) -> Batch:
+        return self.enumerated[0]
+
+    @property
+    def states(self) -> np.ndarray:  # (T+1, B)
+        return self.enumerated[1]
+
+    @cached_property
+    def total(self) -> np.ndarray:  # R (T, B)
+        return total_return(self.batch.rewards, self.batch.ends, self.start.gamma)
+
+    @cached_property
+    def to_go(self) -> np.ndarray:  # G_t (T, B)
+        return reward_to_go(self.batch.rewards, self.batch.ends, self.start.gamma)
+
+    @cached_property
+    def gamma_t(self) -> np.ndarray:  # γ^t (T, B)
+        return discounts(self.batch.ends, self.start.gamma)
+
+    @cached_property
+    def values(self) -> np.ndarray:  # V (S,) on start
+        return exact.state_values(self.start, self.pi)
+
+    @cached_property
+    def action_values(self) -> np.ndarray:  # Q (S, A) on start
+        return exact.action_values(self.start, self.values)
+
+    @cached_property
+    def gradient(self) -> np.ndarray:  # ∇J (P,) on start
+        return exact.policy_gradient(self.start, self.policy, self.theta)
+
+    @cached_property
+    def estimates(self) -> np.ndarray:  # REINFORCE of each trajectory (B, P)
+        return gradients(self.policy, self.theta, self.batch, self.total)
+
+    @cached_property
+    def scores(self) -> np.ndarray:  # Σ_t ∇log π of each trajectory (B, P)
+        return gradients(self.policy, self.theta, self.batch, np.ones_like(self.total))
+
+    def mean(self, psi: np.ndarray) -> np.ndarray:
+        """E Σ_t ∇log π ψ_t (P,), exactly."""
+        return self.batch.weight @ gradients(self.policy, self.theta, self.batch, psi)
+
+    def variance(self, estimates: np.ndarray) -> np.ndarray:
+        """Of each component (P,) of estimates (B, P), exactly."""
+        weight = self.batch.weight
+        return weight @ (estimates - weight @ estimates) ** 2
+
+    @cached_property
+    def played(self) -> Batch:
+        """Episodes of `start`, sampled."""
+        envs = TabularVectorEnv(self.start, self.episodes)
+        return play_episodes(envs, self.policy, self.theta, self.rng)
+
+    def error(self, got: np.ndarray, truth: np.ndarray) -> float:
+        """Largest difference relative to the largest true value (at least 1e-4 of a reward)."""
+        reward = float(np.abs(self.start.reward).max())
+        scale = max(float(np.abs(truth).max()), 1e-4 * reward, 1e-300)
+        return float(np.abs(got - truth).max()) / scale
+
+
+def worst(*errors: float) -> float:
+    """The largest error; NaN if one is."""
+    return float(np.max(errors))
+
+
+class Row(NamedTuple):
+    """What was compared, the error found and the error allowed."""
+
+    compared: str
+    error: float
+    tolerance: float
+
+
+class Claim(NamedTuple):
+    """An id of EQUATIONS.md, the claim in a few words, and the comparison."""
+
+    id: str
+    text: str
+    compare: Callable[[Problem], Row]
+
+
+CLAIMS: list[Claim] = []
+
+
+def claim(id: str, text: str) -> Callable[[Callable[[Problem], Row]], Callable[[Problem], Row]]:
+    """Register a comparison under an id."""
+
+    def register(compare: Callable[[Problem], Row]) -> Callable[[Problem], Row]:
+        CLAIMS.append(Claim(id, text, compare))
+        return compare
+
+    return register

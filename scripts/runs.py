@@ -1,0 +1,52 @@
+"""A run folder: config.json, progress.csv, parameters.npz, result.json, at any moment whole."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minipg.borders import write_whole
+from minipg.policy import Policy, save_policy
+
+
+def create(folder: Path, config: dict[str, Any]) -> None:
+    """Make a new run folder with its config.json; ValueError if the folder exists."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise ValueError(f"--out: expected a folder that does not exist, got {folder}") from error
+    except OSError as error:
+        raise ValueError(f"--out: expected a folder that can be made, got {error}") from error
+    write_json(folder / "config.json", config)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write one JSON object."""
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def write_progress(
+    folder: Path, policy: Policy, theta: np.ndarray, records: list[dict[str, Any]]
+) -> None:
+    """Write progress.csv, a row a record, and parameters.npz."""
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, records[0])
+    table.writeheader()
+    table.writerows(records)
+    write_whole(folder / "progress.csv", lambda file: file.write(text.getvalue().encode()))
+    save_policy(folder / "parameters.npz", policy, theta)
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """config.json and the columns of progress.csv; ValueError if it is no run folder."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        with (folder / "progress.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return config, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        raise ValueError(f"{folder}: expected a run folder, got {error}") from error

@@ -1,0 +1,94 @@
+"""Verify the lecture's equations on the transition table of an environment, or on your own.
+
+python scripts/verify.py [ENV | table.npz] [--json]
+"""
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from claims import CLAIMS, Problem
+from minipg import exact
+from minipg.mdp import TabularMDP
+from minipg.policy import Policy, softmax_policy
+
+MOST_TRAJECTORIES, MOST_STARTS = 15_000, 20
+
+
+def unrolled_start(mdp: TabularMDP, policy: Policy, theta: np.ndarray) -> TabularMDP:
+    """The table unrolled from the states where the action matters most, as far as is enumerable."""
+    pi = policy.probs(theta, mdp.features)
+    q = exact.action_values(mdp, exact.state_values(mdp, pi))
+    most = np.argsort(-np.ptp(q, axis=1), kind="stable")[:MOST_STARTS]
+    most = most[np.ptp(q, axis=1)[most] > 0]
+    if not len(most):
+        raise ValueError("table: expected a state where the action matters, got none")
+    start = np.zeros(mdp.num_states)
+    start[most] = 1 / len(most)
+    horizon = 1
+    while horizon < 20 and _count(mdp, start, horizon + 1) <= MOST_TRAJECTORIES:
+        horizon += 1
+    return mdp.with_start(start).unroll(horizon)
+
+
+def _count(mdp: TabularMDP, start: np.ndarray, horizon: int) -> float:
+    """How many trajectories of at most `horizon` steps leave the start states."""
+    paths = np.ones(mdp.num_states)  # from each state, with no step left
+    state = mdp.row // mdp.num_actions
+    for _ in range(horizon):
+        after = np.where(mdp.terminated, 1.0, paths[mdp.next_state])
+        paths = np.bincount(state, after, mdp.num_states)
+    return float(paths[start > 0].sum())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print a row per claim; 0 if all hold, 1 if one does not, 2 for a user's mistake."""
+    parser = argparse.ArgumentParser(description="Verify the equations on a transition table.")
+    parser.add_argument("table", nargs="?", default="FrozenLake-v1", metavar="ENV | table.npz",
+                        help="a Gymnasium environment with a table, or a file: README (default: "
+                        "%(default)s)")  # fmt: skip
+    parser.add_argument("--gamma", type=float, default=0.99,
+                        help="discount for an ENV; a file has its own (%(default)s)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="of the random policy and rollouts")
+    parser.add_argument("--json", action="store_true", help="rows as JSON")
+    args = parser.parse_args(argv)
+    began = time.perf_counter()
+    try:
+        if args.table.endswith(".npz"):
+            mdp = TabularMDP.from_npz(args.table)
+        else:
+            mdp = TabularMDP.from_env(args.table, args.gamma)
+        policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
+        theta = policy.init(np.random.default_rng(args.seed), 1.0)
+        start = unrolled_start(mdp, policy, theta)
+    except ValueError as error:
+        print(f"verify: {error}", file=sys.stderr)
+        return 2
+    problem = Problem(mdp, start, policy, theta, args.seed)
+    rows: list[dict[str, Any]] = []
+    for claim in CLAIMS:
+        since = time.perf_counter()
+        row = claim.compare(problem)
+        rows.append({"id": claim.id, "claim": claim.text, **row._asdict(),
+                     "holds": bool(row.error <= row.tolerance),
+                     "seconds": time.perf_counter() - since})  # fmt: skip
+        if not args.json:
+            print("{id:8} {verdict}  {error:8.1e} ≤ {tolerance:7.1e}  {seconds:5.2f} s  {claim}\n"
+                  "       {compared}".format(verdict="holds" if rows[-1]["holds"] else "FAILS",
+                                            **rows[-1]), flush=True)  # fmt: skip
+    held = sum(row["holds"] for row in rows)
+    if args.json:
+        print(json.dumps({"table": args.table, "rows": rows}, indent=1))
+    else:
+        print(f"{held} of {len(rows)} hold on {args.table}: {mdp.num_states} states, "
+              f"γ = {mdp.gamma:g}, enumerated {start.num_states // mdp.num_states - 1} steps from "
+              f"{(start.start > 0).sum()} states; {time.perf_counter() - began:.1f} s")  # fmt: skip
+    return int(held < len(rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
