@@ -63,7 +63,7 @@ class Batch:
 
 
 def moments(samples: Array, weight: Array) -> tuple[Array, Array]:
-    """Mean (P,) and covariance (P, P) of samples (B, P) of probability weight (B,).
+    """E06 mean (P,) and covariance (P, P) of samples (B, P) of probability weight (B,).
 
     Under enumeration these are the exact moments of an estimator that gives one gradient a column.
     """

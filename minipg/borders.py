@@ -5,6 +5,7 @@ Every error is a ValueError that names the argument, what came and what was expe
 
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,11 +59,12 @@ def check_range(name: str, value: float, low: float, high: float = np.inf) -> No
 def read_npz(path: str | os.PathLike[str], *required: str) -> dict[str, Array]:
     """All arrays of an .npz file, never unpickled; ValueError if unreadable or one is missing."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("not an .npz archive")
-            arrays = dict(file)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        with Path(path).open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("another kind")
+            arrays = dict(archive)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{os.fspath(path)}: expected a whole .npz file, got {error}") from error
     missing = [name for name in required if name not in arrays]
     if missing:

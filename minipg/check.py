@@ -72,8 +72,8 @@ def check_mean(samples: Array, expected: Array, width: Array, alpha: float) -> M
     width = finite_array("width", width, (p,))
     log_term = np.log(4 * p / alpha)
     radius = np.sqrt(2 * samples.var(0, ddof=1) * log_term / n) + 7 * width * log_term / (3 * n - 3)
+    radius += 1e-12 * np.abs(expected) + 1e-300  # rounding, where nothing varies
     distance = np.abs(samples.mean(0) - expected)
-    rounding = 1e-12 * np.abs(expected) + 1e-300  # a component without variance has radius 0
-    worst = int(np.argmax(distance / (radius + rounding)))
-    accepted = bool((distance <= radius + rounding).all())
+    worst = int(np.argmax(distance / radius))
+    accepted = bool((distance <= radius).all())
     return MeanVerdict(accepted, float(distance[worst]), float(radius[worst]), worst)

@@ -17,7 +17,6 @@ from minipg.policy import Policy
 
 def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: bool) -> Array:
     """x of (I − γ P_π) x = right, or of the transposed system; ValueError if π never ends."""
-    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
     if gamma == 1:
         mdp.check_ends(pi)
     system = sp.eye_array(mdp.num_states) - gamma * mdp.chain(pi)
@@ -26,6 +25,7 @@ def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: b
 
 def state_values(mdp: TabularMDP, pi: Array) -> Array:
     """V^π (S,) = r_π + γ P_π V^π, solved."""
+    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
     return _solve(mdp, pi, mdp.gamma, (pi * mdp.expected_reward).sum(1), transposed=False)
 
 
@@ -43,6 +43,7 @@ def objective(mdp: TabularMDP, pi: Array) -> Array:
 
 def visits(mdp: TabularMDP, pi: Array, gamma: float) -> Array:
     """Σ_t γ^t P(s_t = s, not ended) (S,), solved."""
+    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
     return _solve(mdp, pi, gamma, mdp.start, transposed=True)
 
 

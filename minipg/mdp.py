@@ -218,4 +218,6 @@ def _check_distribution(name: str, p: Array, sums: Array | None = None) -> None:
     off = np.abs(sums - 1)
     if not (off <= 1e-9).all():
         worst = int(off.argmax())
-        raise ValueError(f"{name}: expected rows that sum to 1, row {worst} sums to {sums[worst]}")
+        raise ValueError(
+            f"{name}: expected rows that sum to 1, row {worst} sums to {sums[worst]:.12g}"
+        )

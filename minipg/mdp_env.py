@@ -20,7 +20,7 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     holds the states.
     """
 
-    metadata = {"render_modes": [], "autoreset_mode": gym.vector.AutoresetMode.NEXT_STEP}  # noqa: RUF012
+    metadata = {"render_modes": [], "autoreset_mode": gym.vector.AutoresetMode.NEXT_STEP}
 
     def __init__(self, mdp: TabularMDP, num_envs: int, max_episode_steps: int | None = None):
         check_range("num_envs", num_envs, 1)

@@ -115,7 +115,10 @@ class Policy:
         return self.head.log_prob(eta, actions)
 
     def weighted_score(self, theta: Array, obs: Array, actions: Array, psi: Array) -> Array:
-        """Σ_n ψ_n ∇_θ log π(a_n|s_n) (..., P): one vjp; ψ (..., N), obs (..., N, D)."""
+        """E03 Σ_n ψ_n ∇_θ log π(a_n|s_n) (..., P): one vjp; ψ (..., N), obs (..., N, D).
+
+        With a_n ∼ π its mean is ∇_θ E ψ for any ψ that does not depend on θ.
+        """
         eta, tape = self.forward(theta, obs)
         self.head.check_actions(actions, obs.shape[:-1])
         check_shape("psi", psi, obs.shape[:-1])
@@ -123,7 +126,7 @@ class Policy:
         return self.vjp(theta, tape, deta)
 
     def score(self, theta: Array, obs: Array, actions: Array) -> Array:
-        """∇_θ log π(a_n|s_n) for each sample (N, P); obs (N, D)."""
+        """E07 ∇_θ log π(a_n|s_n) for each sample (N, P), of mean 0 under a ∼ π; obs (N, D)."""
         one_each = np.ones((len(obs), 1))
         return self.weighted_score(theta, obs[:, None], actions[:, None], one_each)
 

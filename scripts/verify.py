@@ -23,8 +23,9 @@ def unrolled_start(mdp: TabularMDP, policy: Policy, theta: np.ndarray) -> Tabula
     """The table unrolled from the states where the action matters most, as far as is enumerable."""
     pi = policy.probs(theta, mdp.features)
     q = exact.action_values(mdp, exact.state_values(mdp, pi))
-    most = np.argsort(-np.ptp(q, axis=1), kind="stable")[:MOST_STARTS]
-    most = most[np.ptp(q, axis=1)[most] > 0]
+    matters = np.ptp(q, axis=1)
+    most = np.argsort(-matters, kind="stable")[:MOST_STARTS]
+    most = most[matters[most] > 1e-9 * np.abs(q).max()]
     if not len(most):
         raise ValueError("table: expected a state where the action matters, got none")
     start = np.zeros(mdp.num_states)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from minipg.batch import Batch
 from minipg.borders import Array, check_range
 from minipg.estimators import (
     constant_baseline,
@@ -16,7 +16,7 @@ from minipg.estimators import (
 )
 from minipg.optim import adam, adam_init
 from minipg.policy import Policy
-from minipg.returns import discounts, reward_to_go, total_return
+from minipg.returns import discounts, reward_to_go
 from minipg.rollout import Envs, play_episodes
 
 BASELINES = ("none", "constant", "time", "optimal", "optimal-per-parameter")
@@ -28,20 +28,39 @@ class Settings:
 
     gamma: float = field(default=0.99, metadata={"help": "discount γ of the rewards, in [0, 1]"})
     gamma_t: bool = field(
-        default=False,
+        default=True,
         metadata={"help": "keep γ^t before ∇log π: the gradient of the discounted J (errata 7)"},
     )
     baseline: str = field(
         default="time",
         metadata={"help": "what is subtracted from the reward-to-go", "choices": BASELINES},
     )
-    learning_rate: float = field(default=0.01, metadata={"help": "Adam's step size, falls to 0"})
+    learning_rate: float = field(default=0.02, metadata={"help": "Adam's step size, falls to 0"})
 
     def __post_init__(self) -> None:
         check_range("gamma", self.gamma, 0, 1)
         check_range("learning_rate", self.learning_rate, 0)
         if self.baseline not in BASELINES:
             raise ValueError(f"baseline: expected one of {BASELINES}, got {self.baseline!r}")
+
+
+def estimate(policy: Policy, theta: Array, batch: Batch, settings: Settings) -> Array:
+    """E10 ∇J ≈ mean of Σ_t γ^t ∇log π(a_t|s_t) (Σ_{t'≥t} γ^{t'−t} r_{t'} − b) (P,).
+
+    Every b comes from the other episodes of the batch, so it adds no bias (E08).
+    """
+    to_go = reward_to_go(batch.rewards, batch.ends, settings.gamma)
+    gamma_t = discounts(batch.ends, settings.gamma if settings.gamma_t else 1.0)
+    if settings.baseline.startswith("optimal"):
+        estimates = gradients(policy, theta, batch, gamma_t * to_go)
+        scores = gradients(policy, theta, batch, gamma_t)
+        one_each = settings.baseline == "optimal-per-parameter"
+        b = optimal_baseline(estimates, scores, batch.weight, one_each, leave_one_out=True)
+        return (batch.weight @ (estimates - b * scores)).astype(theta.dtype)
+    if settings.baseline != "none":
+        baseline = {"constant": constant_baseline, "time": time_baseline}[settings.baseline]
+        to_go = to_go - baseline(batch, to_go, leave_one_out=True)
+    return gradient(policy, theta, batch, gamma_t * to_go)
 
 
 def reinforce(
@@ -51,35 +70,17 @@ def reinforce(
     settings: Settings,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Array, dict[str, Any]]]:
+) -> Iterator[tuple[Array, dict[str, float]]]:
     """Yield θ and a record of named figures after each iteration, until `steps` are played.
 
-    ∇ = E Σ_t ∇log π(a_t|s_t) (Σ_{t'≥t} γ^{t'−t} r_{t'} − b), one episode of each environment
-    an iteration. Every baseline comes from the other episodes, so it adds no bias.
-    Source: Williams 1992.
+    Source: Williams 1992, doi 10.1007/BF00992696.
     """
     optimiser, env_steps, episodes = adam_init(theta), 0, 0
     while env_steps < steps:
         batch = play_episodes(envs, policy, theta, rng)
-        to_go = reward_to_go(batch.rewards, batch.ends, settings.gamma)
-        weight = discounts(batch.ends, settings.gamma if settings.gamma_t else 1.0)
-        match settings.baseline:
-            case "none":
-                g = gradient(policy, theta, batch, weight * to_go)
-            case "constant":
-                b = constant_baseline(batch, to_go, leave_one_out=True)
-                g = gradient(policy, theta, batch, weight * (to_go - b))
-            case "time":
-                b = time_baseline(batch, to_go, leave_one_out=True)
-                g = gradient(policy, theta, batch, weight * (to_go - b))
-            case _:
-                estimates = gradients(policy, theta, batch, weight * to_go)
-                scores = gradients(policy, theta, batch, weight)
-                one_each = settings.baseline == "optimal-per-parameter"
-                b = optimal_baseline(estimates, scores, batch.weight, one_each, leave_one_out=True)
-                g = batch.weight.astype(theta.dtype) @ (estimates - b * scores)
-        rate = settings.learning_rate * (1 - env_steps / steps)
-        theta, optimiser = adam(theta, g, optimiser, rate)
+        g = estimate(policy, theta, batch, settings)
+        learning_rate = settings.learning_rate * (1 - env_steps / steps)
+        theta, optimiser = adam(theta, g, optimiser, learning_rate)
         env_steps += batch.rewards.size
         episodes += len(batch.weight)
         yield (
@@ -87,7 +88,7 @@ def reinforce(
             {
                 "env_steps": env_steps,
                 "episodes": episodes,
-                "mean_return": float(total_return(batch.rewards, batch.ends, 1.0)[0].mean()),
+                "mean_return": float(batch.rewards.sum(0).mean()),
                 "mean_length": float(batch.valid.sum(0).mean()),
                 "entropy": float(policy.entropy(theta, batch.obs[:-1][batch.valid]).mean()),
                 "gradient_norm": float(np.linalg.norm(g)),

@@ -74,7 +74,8 @@ def two_readings(p: Problem) -> Row:
     scalar = x - optimal_baseline(x, y, w, per_parameter=False) * y
     each = x - optimal_baseline(x, y, w, per_parameter=True) * y
     variances = [p.variance(e).sum() for e in (each, scalar, x)]
-    ordered = variances[0] <= variances[1] * (1 + 1e-12) <= variances[2] * (1 + 1e-12) ** 2
+    rounding = 1e-12 * variances[2]
+    ordered = variances[0] <= variances[1] + rounding <= variances[2] + 2 * rounding
     error = worst(p.error(w @ scalar, p.gradient), p.error(w @ each, p.gradient))
     return Row("summed variance {:.4g} ≤ {:.4g} ≤ {:.4g} without b".format(*variances),
                error if ordered else np.inf, 1e-9)  # fmt: skip

@@ -1,0 +1,92 @@
+"""Write the README's index of equations → functions → tests, or check that it is current.
+
+python scripts/index.py [--check]
+"""
+
+import argparse
+import ast
+import contextlib
+import io
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from claims import CLAIMS
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- index: python scripts/index.py -->\n", "<!-- end of index -->"
+ID = re.compile(r"\b(?:E\d\d|errata \d+)\b")
+
+
+def functions() -> dict[str, list[str]]:
+    """id → the functions of minipg whose docstrings name it, as module.function."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "minipg").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT / "minipg").with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                for id in sorted(set(ID.findall(ast.get_docstring(node) or ""))):
+                    found.setdefault(id, []).append(f"{module}.{node.name}")
+    return found
+
+
+class Marks:
+    """A pytest plugin that keeps the equation marks of the collected tests."""
+
+    def __init__(self) -> None:
+        self.tests: dict[str, list[str]] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            for mark in item.iter_markers("equation"):
+                for id in mark.args:
+                    name = f"{item.path.name}::{item.originalname}"
+                    names = self.tests.setdefault(id, [])
+                    if name not in names:
+                        names.append(name)
+
+
+def table() -> str:
+    """A row per id."""
+    marks, output = Marks(), io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:cov",
+                            "-o", "addopts=--import-mode=importlib", str(ROOT / "tests")],
+                           plugins=[marks])  # fmt: skip
+    if code:
+        raise SystemExit(f"index: the tests do not collect\n{output.getvalue()}")
+    rows = ["| id | claim | computed by | shown by |", "|---|---|---|---|"]
+    computed = functions()
+    for id in sorted(marks.tests, key=lambda id: (id.startswith("err"), id)):
+        claim = next(c.text for c in CLAIMS if c.id == id)
+        code_of = ", ".join(f"`{name}`" for name in computed.get(id, []))
+        tests = ", ".join(f"`{name}`" for name in sorted(marks.tests[id]))
+        rows.append(f"| {id} | {claim.replace('|', chr(92) + '|')} | {code_of} | {tests} |")
+    missing = sorted({claim.id for claim in CLAIMS} - set(computed))
+    if missing:
+        raise SystemExit(f"index: no docstring of minipg names {missing}")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> int:
+    """0, or 1 where --check finds another index in the README."""
+    parser = argparse.ArgumentParser(description="The README's index of equations.")
+    parser.add_argument("--check", action="store_true", help="only say whether it is current")
+    args = parser.parse_args()
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END, 1)[1]
+    new = before + BEGIN + table() + END + after
+    if args.check:
+        if new != text:
+            print("index: the README's is not current: run python scripts/index.py")
+        return int(new != text)
+    readme.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

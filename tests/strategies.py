@@ -1,0 +1,60 @@
+"""Hypothesis strategies: random tables, policies, problems and patterns of endings."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from claims import Problem
+from minipg.mdp import TabularMDP
+from minipg.policy import Policy, gaussian_policy, softmax_policy
+
+SEEDS = st.integers(0, 2**32 - 1)
+RNGS = SEEDS.map(np.random.default_rng)
+HIDDEN = st.lists(st.integers(1, 4), max_size=2).map(tuple)
+GAMMAS = st.sampled_from([0.0, 0.5, 0.9, 0.99, 1.0])
+
+
+@st.composite
+def mdps(draw: st.DrawFn, gammas: st.SearchStrategy[float] = GAMMAS) -> TabularMDP:
+    """2–4 states, 2–3 actions; the end is a flag of the transition, rewards are of any sign."""
+    n, a = draw(st.integers(2, 4)), draw(st.integers(2, 3))
+    gamma, rng = draw(gammas), draw(RNGS)
+    s, act, s2, end = (x.ravel() for x in np.indices((n, a, n, 2)))
+    prob = rng.exponential(size=(n * a, 2 * n)) * (rng.random((n * a, 2 * n)) < 0.5)
+    prob[:, 1] += 0.1  # every row may end, so that γ = 1 is allowed
+    prob = (prob / prob.sum(1, keepdims=True)).ravel()
+    reward = draw(st.sampled_from([1.0, 100.0])) * rng.standard_normal(len(prob))
+    start = rng.dirichlet(np.ones(n)) * (rng.random(n) < 0.7)
+    start = start / start.sum() if start.any() else np.eye(n)[0]
+    features = None if draw(st.booleans()) else rng.standard_normal((n, draw(st.integers(1, 3))))
+    return TabularMDP.from_entries(s * a + act, s2, prob, reward, end == 1, start, gamma, features,
+                                   a)  # fmt: skip
+
+
+@st.composite
+def problems(draw: st.DrawFn, **kwargs: object) -> Problem:
+    """A random table unrolled 1–3 steps under a linear, one- or two-hidden-layer softmax policy."""
+    mdp = draw(mdps(**kwargs))  # type: ignore[arg-type]
+    policy = softmax_policy(mdp.features.shape[1], mdp.num_actions, draw(HIDDEN))
+    theta = draw(RNGS).standard_normal(policy.num_params)
+    most = 3 if mdp.num_states * mdp.num_actions <= 6 else 2
+    return Problem(mdp, mdp.unroll(draw(st.integers(1, most))), policy, theta, draw(SEEDS), 2_000)
+
+
+@st.composite
+def policies(draw: st.DrawFn, actions: str = "any") -> tuple[Policy, np.ndarray]:
+    """A policy of either head (or of one: "softmax", "gaussian") and a θ."""
+    obs_size, hidden = draw(st.integers(1, 3)), draw(HIDDEN)
+    kind = draw(st.sampled_from(["softmax", "gaussian"])) if actions == "any" else actions
+    if kind == "softmax":
+        policy = softmax_policy(obs_size, draw(st.integers(2, 4)), hidden)
+    else:
+        policy = gaussian_policy(obs_size, draw(st.integers(1, 3)), hidden, draw(st.booleans()))
+    return policy, draw(RNGS).standard_normal(policy.num_params)
+
+
+@st.composite
+def endings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """rewards and ends (T, B), T and B from 1, with any pattern of endings."""
+    shape = (draw(st.integers(1, 8)), draw(st.integers(1, 3)))
+    rng = draw(RNGS)
+    return rng.standard_normal(shape), rng.random(shape) < draw(st.sampled_from([0.0, 0.3, 1.0]))

@@ -1,0 +1,92 @@
+"""The checkers themselves: planted errors are caught, right answers pass at the stated rate."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import RNGS
+
+from minipg.check import central_difference, check_mean, complex_step, gradient_error
+
+
+def f(x):
+    return (np.sin(x) * np.arange(1, len(x) + 1)).sum()
+
+
+def df(x):
+    return np.cos(x) * np.arange(1, len(x) + 1)
+
+
+@given(RNGS)
+@pytest.mark.parametrize("difference", [central_difference, complex_step])
+def test_a_right_gradient_passes_and_each_planted_error_is_caught(difference, rng):
+    x = rng.standard_normal(6)
+    assert gradient_error(f, df(x), x, rng, difference=difference) < 1e-8
+    wrong = df(x)
+    wrong[rng.integers(6)] += 0.1
+    assert gradient_error(f, wrong, x, rng, difference=difference) > 1e-6
+    assert gradient_error(f, df(x) * 1.01 + 0.01, x, rng, difference=difference) > 1e-6
+    assert np.isnan(gradient_error(lambda x: f(x) * np.nan, df(x), x, rng, difference=difference))
+
+
+def test_a_gradient_of_the_wrong_shape_or_with_nan_is_refused():
+    x, rng = np.zeros(3), np.random.default_rng(0)
+    for wrong in (df(x)[:2], df(x)[None], np.full(3, np.nan)):
+        with pytest.raises(ValueError, match="gradient: expected"):
+            gradient_error(f, wrong, x, rng)
+
+
+@given(RNGS)
+def test_complex_step_beats_differences(rng):
+    x, v = rng.standard_normal((2, 3))
+    assert complex_step(f, x, v) == pytest.approx(df(x) @ v, rel=1e-14, abs=1e-14)
+    assert central_difference(f, x, v) == pytest.approx(df(x) @ v, abs=1e-7)
+
+
+def test_check_mean_false_alarms_and_power():
+    """At alpha = 0.1, 2,000 tests of a true mean: refusals are Binomial(2000, ≤ 0.1), so more than
+    259 has probability ≤ 1e-5. A bias of twice the radius is missed as rarely."""
+    rng = np.random.default_rng(0)
+    refused = missed = 0
+    for _ in range(2000):
+        samples = rng.random((200, 3)) < 0.3
+        verdict = check_mean(samples, np.full(3, 0.3), np.ones(3), 0.1)
+        refused += not verdict.accepted
+        biased = np.array([0.3, 0.3, 0.3 + 2 * verdict.radius])
+        missed += check_mean(samples, biased, np.ones(3), 0.1).accepted
+    assert refused <= 259
+    assert missed <= 259
+
+
+def test_check_mean_radius_is_maurer_and_pontil_s():
+    samples = np.array([[0.0], [1.0], [1.0], [0.0]])
+    verdict = check_mean(samples, np.array([0.5]), np.array([2.0]), 0.01)
+    log_term = np.log(4 / 0.01)
+    assert verdict.radius == pytest.approx(
+        np.sqrt(2 / 3 * log_term / 4) + 7 * 2.0 * log_term / (3 * 3)
+    )
+    assert verdict.distance == 0
+
+
+def test_check_mean_looks_at_every_component():
+    samples = np.zeros((1000, 3))
+    verdict = check_mean(samples, np.array([0.0, 0.5, 0.0]), np.full(3, 0.1), 1e-6)
+    assert not verdict.accepted
+    assert verdict.component == 1
+    assert verdict.distance == 0.5
+    assert check_mean(np.ones((9, 1)) / 3, np.array([1 / 3]), np.zeros(1), 1e-6).accepted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros(3), np.zeros(3), np.ones(3), 0.1), "samples: expected shape"),
+        ((np.full((3, 1), np.nan), np.zeros(1), np.ones(1), 0.1), "samples: expected finite"),
+        ((np.zeros((1, 1)), np.zeros(1), np.ones(1), 0.1), "number of samples"),
+        ((np.zeros((3, 1)), np.zeros(2), np.ones(1), 0.1), "expected: expected shape"),
+        ((np.zeros((3, 1)), np.zeros(1), np.ones(2), 0.1), "width: expected shape"),
+        ((np.zeros((3, 1)), np.zeros(1), np.ones(1), 2.0), "alpha"),
+    ],
+)
+def test_check_mean_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        check_mean(*arguments)

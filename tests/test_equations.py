@@ -1,0 +1,62 @@
+"""Every claim of scripts/claims, on random tables, policies, γ; and not vacuously."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import problems
+
+from claims import CLAIMS, Problem
+from claims.problem import ALPHA
+from minipg import exact
+from minipg.mdp import TabularMDP
+from minipg.policy import softmax_policy
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        pytest.param(c, marks=pytest.mark.equation(c.id), id=f"{c.id} {c.compare.__name__}")
+        for c in CLAIMS
+    ],
+)
+@given(problem=problems())
+def test_claim(claim, problem):
+    """A statistical claim fails by chance with probability at most 1e-6 a problem."""
+    row = claim.compare(problem)
+    assert row.error <= row.tolerance, row.compared
+    assert ALPHA <= 1e-6
+
+
+def problem() -> Problem:
+    rng = np.random.default_rng(0)
+    transition, start = rng.dirichlet(np.ones(3), (3, 2)), rng.dirichlet(np.ones(3))
+    mdp = TabularMDP.from_arrays(transition, rng.standard_normal((3, 2, 3)), start, 0.9)
+    return Problem(mdp, mdp.unroll(2), softmax_policy(3, 2), rng.standard_normal(8), 0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("id", "name"),
+    [
+        ("E01", "total"), ("E04", "gradient"), ("E05", "estimates"), ("E07", "scores"),
+        ("E08", "gradient"), ("E08", "estimates"),
+        ("E09", "scores"), ("errata 9", "gradient"), ("E10", "to_go"), ("errata 7", "to_go"),
+        ("E11", "action_values"), ("E11", "to_go"), ("E12", "values"), ("E28", "values"),
+    ],
+)  # fmt: skip
+def test_power_a_claim_fails_where_one_of_its_numbers_is_off_by_a_thousandth(id, name):
+    right, wrong = problem(), problem()
+    number = getattr(right, name)
+    wrong.__dict__[name] = number + 1e-3 * np.roll(np.abs(number), 1, axis=0)
+    rows = [(c.compare(right), c.compare(wrong)) for c in CLAIMS if c.id == id]
+    assert all(row.error <= row.tolerance for row, _ in rows)
+    assert any(row.error > row.tolerance for _, row in rows)
+
+
+def test_dropping_the_discount_is_a_bias_that_shows():
+    """Errata 7 where γ = 0.5: the exact answers differ by far more than any tolerance."""
+    mdp = TabularMDP.from_env("CliffWalking-v1", 0.5)
+    policy = softmax_policy(48, 4)
+    theta = policy.init(np.random.default_rng(0), 1.0)
+    right = exact.policy_gradient(mdp, policy, theta)
+    dropped = exact.policy_gradient(mdp, policy, theta, discounted_visits=False)
+    assert np.linalg.norm(dropped - right) > 0.1 * np.linalg.norm(right)

@@ -1,0 +1,87 @@
+"""Estimators: the mean is the mean of its columns; baselines of finite batches add no bias."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import RNGS, problems
+
+from minipg import exact
+from minipg.batch import moments
+from minipg.estimators import (
+    constant_baseline,
+    gradient,
+    gradients,
+    importance_weight,
+    optimal_baseline,
+    time_baseline,
+)
+
+
+@given(problems(), RNGS)
+@pytest.mark.equation("E05", "E10", "E11")
+def test_gradient_is_the_weighted_mean_of_the_columns_gradients(problem, rng):
+    psi = rng.standard_normal(problem.total.shape)
+    batch, policy, theta = problem.batch, problem.policy, problem.theta
+    columns = gradients(policy, theta, batch, psi)
+    np.testing.assert_allclose(gradient(policy, theta, batch, psi), batch.weight @ columns,
+                               rtol=1e-9, atol=1e-10)  # fmt: skip
+    for b in rng.integers(len(columns), size=3):
+        steps = batch.valid[:, b]
+        scores = policy.score(theta, batch.obs[:-1, b][steps], batch.actions[:, b][steps])
+        np.testing.assert_allclose(columns[b], psi[steps, b] @ scores, rtol=1e-9, atol=1e-10)
+    for function in (gradient, gradients):
+        with pytest.raises(ValueError, match="psi: expected shape"):
+            function(policy, theta, batch, psi[0])
+
+
+@given(problems())
+@pytest.mark.equation("E08")
+def test_baselines_are_the_exact_means_under_enumeration(problem):
+    batch, to_go = problem.batch, problem.to_go
+    weight = batch.weight * batch.valid
+    constant = (weight * to_go).sum() / weight.sum()
+    assert constant_baseline(batch, to_go).ravel() == pytest.approx([constant], rel=1e-10)
+    by_time = time_baseline(batch, to_go)
+    assert by_time.shape == (len(to_go), 1)
+    for t in range(len(to_go)):
+        assert by_time[t, 0] * weight[t].sum() == pytest.approx((weight[t] * to_go[t]).sum())
+
+
+@given(problems())
+@pytest.mark.equation("E09")
+def test_optimal_baseline_is_the_slides_formula(problem):
+    """b = E Y²R / E Y² per parameter, E‖Y‖²R / E‖Y‖² as one number, R the return of the game."""
+    w, y, r = problem.batch.weight, problem.scores, problem.total[0]
+    each = optimal_baseline(problem.estimates, y, w, per_parameter=True)[0]
+    for j in range(y.shape[1]):
+        below = w @ y[:, j] ** 2
+        if below > 1e-12:
+            assert each[j] == pytest.approx(w @ (y[:, j] ** 2 * r) / below, rel=1e-8, abs=1e-9)
+    scalar = optimal_baseline(problem.estimates, y, w, per_parameter=False)
+    norm = (y**2).sum(1)
+    assert scalar.shape == (1, 1)
+    assert scalar[0, 0] == pytest.approx(w @ (norm * r) / (w @ norm), rel=1e-8, abs=1e-9)
+
+
+@given(problems(), RNGS)
+@pytest.mark.equation("E04")
+def test_importance_weight_is_the_ratio_of_trajectory_probabilities(problem, rng):
+    phi = rng.dirichlet(np.ones(problem.start.num_actions), problem.start.num_states)
+    batch, states = exact.enumerate_trajectories(problem.start, phi)
+    expected = np.ones(len(batch.weight))
+    for t, b in np.argwhere(batch.valid):
+        s, a = states[t, b], batch.actions[t, b]
+        expected[b] *= problem.pi[s, a] / phi[s, a]
+    got = importance_weight(problem.policy, problem.theta, batch)
+    np.testing.assert_allclose(got, expected, rtol=1e-8)
+    assert batch.weight @ got == pytest.approx(1, rel=1e-8)
+
+
+@given(problems())
+@pytest.mark.equation("E06")
+def test_moments_of_reinforce_add_up(problem):
+    mean, covariance = moments(problem.estimates, problem.batch.weight)
+    np.testing.assert_allclose(mean, problem.gradient, rtol=1e-7,
+                               atol=1e-9 * np.abs(problem.start.reward).max())  # fmt: skip
+    np.testing.assert_allclose(np.diag(covariance), problem.variance(problem.estimates), rtol=1e-9,
+                               atol=1e-12)  # fmt: skip

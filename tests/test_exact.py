@@ -1,0 +1,136 @@
+"""Exact truth against dense linear algebra, brute force and finite differences."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import RNGS, mdps, problems
+
+from minipg import exact
+from minipg.check import complex_step
+from minipg.mdp import TabularMDP
+from minipg.policy import gaussian_policy, softmax_policy
+
+
+def draw_pi(mdp, rng):
+    return rng.dirichlet(np.ones(mdp.num_actions), mdp.num_states)
+
+
+@given(mdps(), RNGS)
+@pytest.mark.equation("E01", "E11", "E12", "E28", "E30")
+def test_values_and_visits_against_dense_inverses(mdp, rng):
+    pi = draw_pi(mdp, rng)
+    n, a = mdp.num_states, mdp.num_actions
+    p = np.zeros((n, a, n))  # written out from the entries, not with their sparse sums
+    r = np.zeros((n, a))
+    for k, row in enumerate(mdp.row):
+        p[row // a, row % a, mdp.next_state[k]] += mdp.prob[k] * (not mdp.terminated[k])
+        r[row // a, row % a] += mdp.prob[k] * mdp.reward[k]
+    inverse = np.linalg.inv(np.eye(n) - mdp.gamma * np.einsum("sa,sat->st", pi, p))
+    values = inverse @ (pi * r).sum(1)
+    close = {"rtol": 1e-8, "atol": 1e-8}
+    np.testing.assert_allclose(exact.state_values(mdp, pi), values, **close)
+    np.testing.assert_allclose(
+        exact.action_values(mdp, values), r + mdp.gamma * p @ values, **close
+    )
+    np.testing.assert_allclose(exact.visits(mdp, pi, mdp.gamma), mdp.start @ inverse, **close)
+    assert exact.objective(mdp, pi) == pytest.approx(mdp.start @ values, rel=1e-8)
+    d = exact.visitation(mdp, pi)
+    np.testing.assert_allclose(d[:-1], (1 - mdp.gamma) * mdp.start @ inverse, **close)
+    assert d.sum() == pytest.approx(1)
+    assert d.min() >= -1e-12
+
+
+@given(problems())
+@pytest.mark.equation("E05", "E11")
+def test_policy_gradient_is_the_gradient_of_j_in_every_parameter(problem):
+    mdp, policy, theta = problem.mdp, problem.policy, problem.theta
+
+    def objective(x):
+        return exact.objective(mdp, policy.probs(x, mdp.features))
+
+    numeric = np.array([complex_step(objective, theta, e) for e in np.eye(len(theta))])
+    got = exact.policy_gradient(mdp, policy, theta)
+    np.testing.assert_allclose(got, numeric, rtol=1e-7, atol=1e-9 * np.abs(mdp.reward).max())
+
+
+@given(problems())
+@pytest.mark.equation("E26")
+def test_enumeration_is_every_trajectory_once(problem):
+    """Against itertools: all sequences of table entries, weighed one factor at a time."""
+    mdp, pi = problem.start, problem.pi
+    of_state = {
+        s: np.flatnonzero(mdp.row // mdp.num_actions == s).tolist() for s in range(mdp.num_states)
+    }
+
+    def walk(state, path, weight):
+        for k in of_state[state]:
+            w = weight * pi[state, mdp.row[k] % mdp.num_actions] * mdp.prob[k]
+            if mdp.terminated[k]:
+                yield (*path, k), w
+            else:
+                yield from walk(mdp.next_state[k], (*path, k), w)
+
+    starts = [walk(s, (), mdp.start[s]) for s in np.flatnonzero(mdp.start)]
+    expected = dict(itertools.chain(*starts))
+    batch, states = problem.enumerated
+    assert len(batch.weight) == len(expected)
+    assert sorted(batch.weight) == pytest.approx(sorted(expected.values()), rel=1e-10)
+    assert batch.weight.sum() == pytest.approx(1, rel=1e-12)
+    lengths = sorted(len(path) for path in expected)
+    assert sorted(batch.valid.sum(0)) == lengths
+    np.testing.assert_array_equal(batch.obs, mdp.features[states])
+    last = batch.valid.sum(0) - 1
+    assert batch.terminated[last, np.arange(len(last))].all()
+    assert batch.terminated.sum() == len(last)
+    likelihood = np.exp(batch.log_prob.sum(0))  # Π π; the rest of the weight is the table's
+    assert (batch.weight <= likelihood * (1 + 1e-12)).all()
+    by_return = sum(w * sum(mdp.gamma**t * mdp.reward[k] for t, k in enumerate(path))
+                    for path, w in expected.items())  # fmt: skip
+    assert batch.weight @ problem.total[0] == pytest.approx(by_return, rel=1e-9, abs=1e-9)
+
+
+def test_enumeration_skips_what_has_probability_zero_and_says_when_it_is_too_long():
+    mdp = TabularMDP.from_env("FrozenLake-v1", 0.99)
+    always_right = np.tile([0.0, 0, 1, 0], (mdp.num_states, 1))
+    unrolled = mdp.unroll(2)
+    batch, _ = exact.enumerate_trajectories(unrolled, np.tile(always_right, (3, 1)))
+    assert set(batch.actions[batch.valid].tolist()) == {2}
+    assert batch.weight.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="at most 1000 trajectories, .* shorter horizon"):
+        exact.enumerate_trajectories(mdp, np.full((16, 4), 0.25), most=1000)
+
+
+def test_a_policy_that_never_ends_is_refused_where_gamma_is_1():
+    """FrozenLake can end, so γ = 1 is allowed; always walking left from the start does not end."""
+    deterministic = {"is_slippery": False}
+    import gymnasium as gym
+
+    mdp = TabularMDP.from_env(gym.make("FrozenLake-v1", **deterministic), 1.0)
+    left = np.tile([1.0, 0, 0, 0], (mdp.num_states, 1))
+    with pytest.raises(ValueError, match="never reach an end"):
+        exact.state_values(mdp, left)
+    uniform = np.full((mdp.num_states, 4), 0.25)
+    assert 0 < exact.objective(mdp, uniform) < 1
+
+
+def test_undiscounted_visits_need_an_end():
+    transition = np.full((2, 2, 2), 0.5)
+    mdp = TabularMDP.from_arrays(transition, np.ones((2, 2)), np.array([1.0, 0.0]), 0.9)
+    policy = softmax_policy(2, 2)
+    with pytest.raises(ValueError, match="never reach an end"):
+        exact.policy_gradient(mdp, policy, np.zeros(6), discounted_visits=False)
+    np.testing.assert_allclose(exact.policy_gradient(mdp, policy, np.zeros(6)), 0, atol=1e-12)
+
+
+def test_bad_input_is_named():
+    mdp = TabularMDP.from_env("FrozenLake-v1", 0.9)
+    for pi in (np.full((4, 16), 0.25), np.full(16, 0.25)):
+        with pytest.raises(ValueError, match="pi: expected shape"):
+            exact.objective(mdp, pi)
+        with pytest.raises(ValueError, match="pi: expected shape"):
+            exact.enumerate_trajectories(mdp, pi)
+    for policy in (gaussian_policy(16, 1), softmax_policy(16, 3)):
+        with pytest.raises(ValueError, match=r"policy: expected Softmax\(4\)"):
+            exact.policy_gradient(mdp, policy, np.zeros(policy.num_params))

@@ -1,0 +1,232 @@
+"""Tables from arrays, files and Gymnasium; unrolled; and as a vector environment."""
+
+from collections import Counter
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import RNGS, mdps
+
+from minipg import exact
+from minipg.check import check_mean
+from minipg.mdp import TabularMDP
+from minipg.mdp_env import TabularVectorEnv
+
+TABLES = ["FrozenLake-v1", "FrozenLake8x8-v1", "CliffWalking-v1", "CliffWalkingSlippery-v1",
+          "Taxi-v4"]  # fmt: skip
+
+
+def arrays(n=3, a=2, seed=0):
+    rng = np.random.default_rng(seed)
+    transition, start = rng.dirichlet(np.ones(n), (n, a)), rng.dirichlet(np.ones(n))
+    return transition, rng.standard_normal((n, a, n)), start
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_an_environment_s_table_entry_by_entry(name):
+    env = gym.make(name).unwrapped
+    mdp = TabularMDP.from_env(name, 0.9)
+    np.testing.assert_array_equal(mdp.start, env.initial_state_distrib)
+    got = Counter()
+    for row, s2, p, r, end in zip(
+        mdp.row, mdp.next_state, mdp.prob, mdp.reward, mdp.terminated, strict=True
+    ):
+        got[divmod(int(row), mdp.num_actions) + (int(s2), float(r), bool(end))] += p
+    expected = Counter()
+    for s, by_action in env.P.items():
+        for a, entries in by_action.items():
+            for p, s2, r, end in entries:
+                expected[s, a, int(s2), float(r), bool(end)] += p
+    assert got.keys() == expected.keys()
+    assert all(got[k] == pytest.approx(expected[k], rel=1e-12) for k in expected)
+    assert len(mdp.row) == len(expected)  # a next state that stands twice is summed
+
+
+@given(st.integers(2, 4), st.integers(1, 3), st.integers(0, 999))
+def test_from_arrays_expected_rewards_and_chain(n, a, seed):
+    transition, reward, start = arrays(n, a, seed)
+    mdp = TabularMDP.from_arrays(transition, reward, start, 0.9)
+    np.testing.assert_allclose(mdp.expected_reward, (transition * reward).sum(-1))
+    np.testing.assert_allclose(mdp.continuing.toarray(), transition.reshape(n * a, n))
+    pi = np.random.default_rng(seed).dirichlet(np.ones(a), n)
+    np.testing.assert_allclose(mdp.chain(pi).toarray(), np.einsum("sa,sat->st", pi, transition))
+    two = TabularMDP.from_arrays(transition, (transition * reward).sum(-1), start, 0.9)
+    np.testing.assert_allclose(two.expected_reward, mdp.expected_reward)
+
+
+def test_entering_a_terminal_state_ends_and_its_rows_do_not_matter():
+    transition, reward, start = arrays()
+    terminal = np.array([False, False, True])
+    mdp = TabularMDP.from_arrays(transition, reward, start, 1.0, terminal)
+    transition[2], reward[2] = transition[2, :, ::-1], 99.0
+    other = TabularMDP.from_arrays(transition, reward, start, 1.0, terminal)
+    np.testing.assert_array_equal(mdp.prob, other.prob)
+    np.testing.assert_array_equal(mdp.reward, other.reward)
+    assert not mdp.continuing.toarray()[:, 2].any()
+    assert mdp.expected_reward[2].tolist() == [0, 0]
+
+
+def test_npz_holds_the_arguments_of_from_arrays(tmp_path):
+    transition, reward, start = arrays()
+    path, features = tmp_path / "table.npz", np.ones((3, 2))
+    np.savez(path, transition=transition, reward=reward, start=start, gamma=0.5, features=features,
+             terminal=np.array([False, True, False]))  # fmt: skip
+    mdp = TabularMDP.from_npz(path)
+    np.testing.assert_array_equal(mdp.features, features)
+    assert mdp.gamma == 0.5
+    assert not mdp.continuing.toarray()[:, 1].any()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"table\.npz: expected a whole \.npz file"):
+        TabularMDP.from_npz(path)
+    np.savez(path, transition=transition, reward=reward, start=start, gamma=2.0)
+    with pytest.raises(ValueError, match=r"table\.npz: gamma: expected a number in \[0, 1\]"):
+        TabularMDP.from_npz(path)
+    np.savez(path, transition=transition)
+    with pytest.raises(ValueError, match=r"table\.npz: lacks \['reward', 'start', 'gamma'\]"):
+        TabularMDP.from_npz(path)
+
+
+def test_tables_that_are_none_are_refused():
+    p, r, start = arrays()
+    short, negative, stuck = p.copy(), p.copy(), np.tile(np.eye(3)[:, None], (1, 2, 1))
+    short[1, 1] *= 0.9
+    negative[0, 0] = [-0.5, 0.5, 1.0]
+    end = np.array([False, False, True])
+    for arguments, message in (
+        (
+            (short, r, start, 0.9),
+            "transition table: expected rows that sum to 1, row 3 sums to 0.9",
+        ),
+        ((negative, r, start, 0.9), "transition table: expected probabilities, got -0.5"),
+        ((p * np.nan, r, start, 0.9), "transition: expected finite"),
+        ((p, r * np.nan, start, 0.9), "reward: expected finite"),
+        ((p, r, start * 2, 0.9), "start: expected rows that sum to 1"),
+        ((p[0], r, start, 0.9), "transition: expected shape"),
+        ((p[:, :, :2], r, start, 0.9), "transition: expected shape"),
+        ((p, r[:2], start, 0.9), "reward: expected shape"),
+        ((p, r, start[:2], 0.9), "start: expected shape"),
+        ((p, "many", start, 0.9), "reward: expected"),
+        ((p, r, start, 1.5), "gamma: expected a number in"),
+        ((p, r, start, -0.1), "gamma: expected a number in"),
+        ((p, r, start, np.nan), "gamma: expected a number in"),
+        ((p, r, start, 1.0), "gamma: expected less than 1 where episodes need not end"),
+        ((stuck, r, start, 1.0, end), "2 states never reach an end, the first is 0"),
+        ((p, r, start, 0.9, np.ones(3)), "terminal: expected booleans"),
+        ((p, r, start, 0.9, end[:2]), "terminal: expected shape"),
+        ((p, r, start, 0.9, end, np.ones((2, 2))), "features: expected shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TabularMDP.from_arrays(*arguments)
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "NoSuchEnv-v0", "Blackjack-v1"])
+def test_an_environment_without_a_table_is_refused(name):
+    with pytest.raises(ValueError, match="env: "):
+        TabularMDP.from_env(name, 0.9)
+
+
+@given(mdps(), st.integers(1, 3))
+def test_unrolled_values_are_those_of_a_finite_horizon(mdp, horizon):
+    """By backward induction on the table itself, γ = 1 included."""
+    pi = np.full((mdp.num_states, mdp.num_actions), 1 / mdp.num_actions)
+    chain, reward = mdp.chain(pi).toarray(), (pi * mdp.expected_reward).sum(1)
+    expected = np.zeros(mdp.num_states)
+    for _ in range(horizon):
+        expected = reward + mdp.gamma * chain @ expected
+    unrolled = mdp.unroll(horizon)
+    values = exact.state_values(unrolled, np.tile(pi, (horizon + 1, 1)))
+    np.testing.assert_allclose(values[: mdp.num_states], expected, rtol=1e-10, atol=1e-10)
+    np.testing.assert_array_equal(unrolled.features[-mdp.num_states :], mdp.features)
+    assert unrolled.start[: mdp.num_states].tolist() == mdp.start.tolist()
+    with pytest.raises(ValueError, match="horizon: expected"):
+        mdp.unroll(0)
+
+
+class OneEnv(gym.Env):
+    """A vector environment of one, as the single environment that Gymnasium's checker takes."""
+
+    def __init__(self, envs):
+        self.envs = envs
+        self.observation_space = envs.single_observation_space
+        self.action_space = envs.single_action_space
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        obs, info = self.envs.reset(seed=seed, options=options)
+        self.np_random = self.envs.np_random
+        return obs[0], info
+
+    def step(self, action):
+        obs, reward, terminated, truncated, info = self.envs.step(np.array([action]))
+        return obs[0], float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
+
+
+@pytest.mark.parametrize("name", ["FrozenLake-v1", "Taxi-v4"])
+def test_the_vector_environment_passes_gymnasium_s_checks(name):
+    envs = TabularVectorEnv(TabularMDP.from_env(name, 0.9), 1)
+    check_env(OneEnv(envs), skip_render_check=True)
+    envs = TabularVectorEnv(TabularMDP.from_env(name, 0.9), 3)
+    wrapped = gym.wrappers.vector.RecordEpisodeStatistics(envs)  # reads metadata and the spaces
+    obs, _ = wrapped.reset(seed=1)
+    assert obs in wrapped.observation_space
+    for _ in range(20):
+        obs, *_ = wrapped.step(wrapped.action_space.sample())
+        assert obs in wrapped.observation_space
+
+
+@given(mdps(), RNGS)
+def test_the_vector_environment_draws_the_table(mdp, rng):
+    """Counts of (s′, r, end) from every state, empirical Bernstein, false alarm ≤ 1e-6 a check."""
+    n = 4000
+    envs = TabularVectorEnv(mdp, n)
+    envs.reset(seed=int(rng.integers(2**31)))
+    state = rng.integers(mdp.num_states, size=n)
+    envs._state = state.copy()
+    action = int(rng.integers(mdp.num_actions))
+    obs, reward, terminated, truncated, info = envs.step(np.full(n, action))
+    np.testing.assert_array_equal(obs, mdp.features[info["state"]])
+    assert not truncated.any()
+    for s in range(mdp.num_states):
+        here = state == s
+        for k in np.flatnonzero(mdp.row == s * mdp.num_actions + action):
+            hit = here & (info["state"] == mdp.next_state[k]) & (terminated == mdp.terminated[k])
+            hit &= reward == mdp.reward[k]
+            verdict = check_mean(hit[here, None], mdp.prob[[k]], np.ones(1), 1e-6)
+            assert verdict.accepted
+
+
+def test_next_step_autoreset_time_limit_and_seed():
+    mdp = TabularMDP.from_env("CliffWalking-v1", 0.9)
+    envs = TabularVectorEnv(mdp, 2, max_episode_steps=2)
+    envs.reset(seed=0)
+    up = np.zeros(2, int)
+    for step in range(6):
+        _, reward, terminated, truncated, info = envs.step(up)
+        assert not terminated.any()
+        assert truncated.tolist() == [step % 3 == 1] * 2
+        if step % 3 == 2:  # the reset is no transition
+            assert reward.tolist() == [0, 0]
+            assert info["state"].tolist() == [36, 36]
+        else:
+            assert reward.tolist() == [-1, -1]
+    lake = TabularVectorEnv(TabularMDP.from_env("FrozenLake-v1", 0.9), 4)
+
+    def play(seed):
+        lake.reset(seed=seed)
+        return [lake.step(np.full(4, 2))[4]["state"].tolist() for _ in range(30)]
+
+    assert play(3) == play(3) != play(4)
+
+
+def test_the_vector_environment_refuses_what_is_no_action():
+    envs = TabularVectorEnv(TabularMDP.from_env("FrozenLake-v1", 0.9), 2)
+    envs.reset(seed=0)
+    for actions in (np.array([0, 4]), np.array([-1, 0]), np.array([0]), np.array([0.5, 0.5])):
+        with pytest.raises(ValueError, match="actions: expected 2 whole numbers in 0 … 3"):
+            envs.step(actions)
+    for arguments in ((0,), (2, -1)):
+        with pytest.raises(ValueError, match="num_envs|max_episode_steps"):
+            TabularVectorEnv(envs.mdp, *arguments)

@@ -1,0 +1,107 @@
+"""The network's three maps against definitions that share no code with them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import HIDDEN, RNGS
+
+from minipg.check import complex_step
+from minipg.network import MLP
+
+SIZES = st.tuples(st.integers(1, 4), HIDDEN, st.integers(1, 4)).map(lambda x: (x[0], *x[1], x[2]))
+
+
+def draw_network(sizes, rng, n=5):
+    network = MLP(sizes)
+    return network, rng.standard_normal(network.num_params), rng.standard_normal((n, sizes[0]))
+
+
+@given(SIZES, RNGS)
+def test_forward_is_the_composition_of_its_layers(sizes, rng):
+    network, theta, x = draw_network(sizes, rng)
+    h, start = x, 0
+    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        w = theta[start : start + n_in * n_out].reshape(n_in, n_out)
+        start += n_in * n_out
+        z = np.einsum("ni,io->no", h, w) + theta[start : start + n_out]
+        start += n_out
+        h = np.tanh(z) if i < len(sizes) - 2 else z
+    assert start == network.num_params
+    np.testing.assert_allclose(network.forward(theta, x)[0], h, rtol=1e-12, atol=1e-12)
+
+
+@given(SIZES, RNGS)
+def test_jvp_is_the_directional_derivative(sizes, rng):
+    network, theta, x = draw_network(sizes, rng)
+    v = rng.standard_normal(theta.shape)
+    expected = complex_step(lambda p: network.forward(p, x)[0], theta, v)
+    got = network.jvp(theta, network.forward(theta, x)[1], v)
+    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-11)
+
+
+@given(SIZES, RNGS)
+def test_vjp_is_the_transpose_of_jvp(sizes, rng):
+    network, theta, x = draw_network(sizes, rng)
+    tape = network.forward(theta, x)[1]
+    dy = rng.standard_normal((len(x), sizes[-1]))
+    v = rng.standard_normal(theta.shape)
+    left, right = network.vjp(theta, tape, dy) @ v, (dy * network.jvp(theta, tape, v)).sum()
+    assert left == pytest.approx(right, rel=1e-10, abs=1e-10)
+
+
+@given(SIZES, RNGS)
+def test_vjp_sums_over_one_axis_only(sizes, rng):
+    """(B, N, D) gives B gradients, (N, 1, D) one a sample; each equals its own call."""
+    network, theta, _ = draw_network(sizes, rng)
+    x = rng.standard_normal((3, 4, sizes[0]))
+    dy = rng.standard_normal((3, 4, sizes[-1]))
+    grouped = network.vjp(theta, network.forward(theta, x)[1], dy)
+    single = network.forward(theta, x[0][:, None])[1]
+    per_sample = network.vjp(theta, single, dy[0][:, None])
+    for b in range(3):
+        alone = network.vjp(theta, network.forward(theta, x[b])[1], dy[b])
+        np.testing.assert_allclose(grouped[b], alone, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(per_sample.sum(0), grouped[0], rtol=1e-10, atol=1e-12)
+
+
+@given(SIZES, RNGS)
+def test_vjp_changes_none_of_its_arguments(sizes, rng):
+    network, theta, x = draw_network(sizes, rng)
+    tape = network.forward(theta, x)[1]
+    dy = rng.standard_normal((len(x), sizes[-1]))
+    before = [a.copy() for a in (theta, dy, *tape)]
+    network.vjp(theta, tape, dy)
+    for a, b in zip((theta, dy, *tape), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_of_theta_decides(dtype):
+    network = MLP((3, 4, 2))
+    theta = network.init(np.random.default_rng(0), 1.0, dtype)
+    x = np.ones((5, 3), dtype)
+    y, tape = network.forward(theta, x)
+    assert {y.dtype, network.vjp(theta, tape, y).dtype, network.jvp(theta, tape, theta).dtype} == {
+        np.dtype(dtype)
+    }
+
+
+def test_named_slices_are_read_only_views():
+    network = MLP((3, 4, 2))
+    theta = np.arange(float(network.num_params))
+    names = network.named(theta)
+    assert {k: v.shape for k, v in names.items()} == {
+        "W0": (3, 4), "b0": (4,), "W1": (4, 2), "b1": (2,)
+    }  # fmt: skip
+    np.testing.assert_array_equal(np.concatenate([v.ravel() for v in names.values()]), theta)
+    assert all(np.shares_memory(v, theta) for v in names.values())
+    with pytest.raises(ValueError, match="read-only"):
+        names["W0"][0, 0] = 1
+    theta[0] = 7  # θ itself stays the caller's to write
+
+
+@pytest.mark.parametrize("sizes", [(3,), (), (3, 0), (3, -1, 2)])
+def test_refuses_sizes_that_are_no_network(sizes):
+    with pytest.raises(ValueError, match="sizes"):
+        MLP(sizes)

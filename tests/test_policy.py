@@ -1,0 +1,200 @@
+"""Policies: scores by complex step, strict shapes, files that survive or refuse."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import RNGS, policies
+
+from minipg.check import complex_step, gradient_error
+from minipg.distributions import Gaussian, Softmax
+from minipg.network import MLP
+from minipg.policy import Policy, gaussian_policy, load_policy, save_policy, softmax_policy
+
+
+def draw_samples(policy, theta, rng, n=5):
+    obs = rng.standard_normal((n, policy.network.sizes[0]))
+    actions, log_prob = policy.sample(theta, obs, rng)
+    return obs, actions, log_prob
+
+
+@given(policies(), RNGS)
+@pytest.mark.equation("E03", "E05")
+@pytest.mark.pitfall(17)
+def test_score_is_the_gradient_of_log_prob_in_every_parameter(drawn, rng):
+    policy, theta = drawn
+    obs, actions, _ = draw_samples(policy, theta, rng)
+    score = policy.score(theta, obs, actions)
+    assert score.shape == (5, policy.num_params)
+    for i, e in enumerate(np.eye(policy.num_params)):
+        expected = complex_step(lambda x: policy.log_prob(x, obs, actions), theta, e)
+        np.testing.assert_allclose(score[:, i], expected, rtol=1e-9, atol=1e-10)
+
+
+@given(policies(), RNGS)
+def test_weighted_score_is_the_weighted_sum_of_scores(drawn, rng):
+    policy, theta = drawn
+    obs, actions, _ = draw_samples(policy, theta, rng)
+    psi = rng.standard_normal(5)
+    expected = psi @ policy.score(theta, obs, actions)
+    got = policy.weighted_score(theta, obs, actions, psi)
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+
+
+@given(policies(), RNGS)
+@pytest.mark.pitfall(20)
+def test_a_permuted_batch_gives_the_same_gradient(drawn, rng):
+    policy, theta = drawn
+    obs, actions, _ = draw_samples(policy, theta, rng)
+    psi, order = rng.standard_normal(5), rng.permutation(5)
+    a = policy.weighted_score(theta, obs, actions, psi)
+    b = policy.weighted_score(theta, obs[order], actions[order], psi[order])
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    for wrong in (psi[:, None], psi[None], psi[:4]):
+        with pytest.raises(ValueError, match="psi: expected shape"):
+            policy.weighted_score(theta, obs, actions, wrong)
+
+
+@given(policies(), RNGS)
+def test_jvp_and_vjp_of_the_head_parameters(drawn, rng):
+    policy, theta = drawn
+    obs = rng.standard_normal((5, policy.network.sizes[0]))
+    eta, tape = policy.forward(theta, obs)
+    v, deta = rng.standard_normal(theta.shape), rng.standard_normal(eta.shape)
+    change = policy.jvp(theta, tape, v)
+    expected = complex_step(lambda x: policy.forward(x, obs)[0], theta, v)
+    np.testing.assert_allclose(change, expected, rtol=1e-9, atol=1e-10)
+    assert policy.vjp(theta, tape, deta) @ v == pytest.approx((deta * change).sum(), abs=1e-8)
+
+
+@given(policies(), RNGS)
+@pytest.mark.pitfall(10)
+def test_log_prob_of_a_sample_is_recomputed_to_the_bit(drawn, rng):
+    policy, theta = drawn
+    obs, actions, log_prob = draw_samples(policy, theta, rng)
+    np.testing.assert_array_equal(policy.log_prob(theta, obs, actions), log_prob)
+
+
+@given(policies(), RNGS)
+def test_kl_is_of_the_first_to_the_second_and_entropy_matches_the_head(drawn, rng):
+    policy, p = drawn
+    q = rng.standard_normal(p.shape)
+    obs = rng.standard_normal((5, policy.network.sizes[0]))
+    eta_p, eta_q = policy.forward(p, obs)[0], policy.forward(q, obs)[0]
+    np.testing.assert_array_equal(policy.kl(p, q, obs), policy.head.kl(eta_p, eta_q))
+    np.testing.assert_array_equal(policy.entropy(p, obs), policy.head.entropy(eta_p))
+
+
+@given(policies())
+def test_init_and_named_parameters(drawn):
+    policy, _ = drawn
+    theta = policy.init(np.random.default_rng(0), output_gain=0.5)
+    names = policy.named(theta)
+    np.testing.assert_array_equal(np.concatenate([x.ravel() for x in names.values()]), theta)
+    assert ("log_std" in names) == (policy.num_log_std > 0)
+    assert not names.get("log_std", np.zeros(1)).any()
+    with pytest.raises(ValueError, match="read-only"):
+        names[list(names)[-1]][0] = 1
+
+
+@given(policies(), RNGS)
+def test_saved_and_loaded(tmp_path_factory, drawn, rng):
+    policy, theta = drawn
+    path = tmp_path_factory.mktemp("p") / "parameters.npz"
+    save_policy(path, policy, theta.astype(np.float32))
+    loaded, loaded_theta = load_policy(path)
+    assert loaded == policy
+    assert loaded_theta.dtype == np.float32
+    np.testing.assert_array_equal(loaded_theta, theta.astype(np.float32))
+    assert [p.name for p in path.parent.iterdir()] == ["parameters.npz"]
+
+
+def test_a_truncated_or_foreign_file_is_refused(tmp_path):
+    path = tmp_path / "parameters.npz"
+    policy = softmax_policy(3, 2, (4,))
+    theta = policy.init(np.random.default_rng(0))
+    save_policy(path, policy, theta)
+    whole = path.read_bytes()
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"parameters\.npz: expected a whole \.npz file"):
+            load_policy(path)
+    with pytest.raises(ValueError, match="expected a whole"):
+        load_policy(tmp_path / "none.npz")
+    np.save(tmp_path / "x.npy", theta)
+    with pytest.raises(ValueError, match="expected a whole"):
+        load_policy(tmp_path / "x.npy")
+    np.savez(path, theta=np.array([object()]), sizes=[3, 2], head="Softmax")
+    with pytest.raises(ValueError, match="expected a whole"):
+        load_policy(path)  # a pickle is not loaded
+    for wrong, message in (
+        ({"theta": theta}, "lacks"),
+        ({"theta": theta[1:], "sizes": [3, 4, 2], "head": "Softmax"}, "theta: expected shape"),
+        ({"theta": theta * np.nan, "sizes": [3, 4, 2], "head": "Softmax"}, "theta: expected fini"),
+        ({"theta": theta, "sizes": [3], "head": "Softmax"}, "sizes"),
+        ({"theta": theta, "sizes": [3, 4, 2], "head": "Beta"}, "head"),
+    ):
+        np.savez(path, **wrong)
+        with pytest.raises(ValueError, match=message):
+            load_policy(path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "parameters.npz"
+    policy = softmax_policy(3, 2)
+    save_policy(path, policy, np.zeros(8))
+
+    def full_disk(*args, **kwargs):
+        raise OSError("no space")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        save_policy(path, policy, np.ones(8))
+    assert not load_policy(path)[1].any()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("policy", [softmax_policy(3, 2, (4,)), gaussian_policy(3, 2)])
+def test_bad_input_is_named(policy):
+    theta = policy.init(np.random.default_rng(0))
+    obs = np.zeros((5, 3))
+    actions, _ = policy.sample(theta, obs, np.random.default_rng(0))
+    psi = np.zeros(5)
+    broken = theta.copy()
+    broken[-1] = np.nan
+    for arguments, message in (
+        ((theta[1:], obs, actions, psi), r"theta: expected shape \(\d+\), got"),
+        ((theta[None], obs, actions, psi), "theta: expected shape"),
+        ((broken, obs, actions, psi), r"theta: expected finite numbers, got 1 of \d+"),
+        ((theta, obs[:, :2], actions, psi), "obs: expected 3 numbers"),
+        ((theta, np.float64(1), actions, psi), "obs: expected 3 numbers"),
+        ((theta, obs, actions[:4], psi), "actions: expected shape"),
+        ((theta, obs, actions[..., None], psi), "actions: expected shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            policy.weighted_score(*arguments)
+
+
+def test_bad_actions_are_named():
+    softmax, gaussian = softmax_policy(1, 2), gaussian_policy(1, 1)
+    obs, one = np.zeros((1, 1)), np.zeros(1)
+    for actions, message in ((np.array([2]), "0 … 1"), (np.array([-1]), "0 … 1"), (one, "whole")):
+        with pytest.raises(ValueError, match=f"actions: expected .*{message}"):
+            softmax.log_prob(np.zeros(4), obs, actions)
+    with pytest.raises(ValueError, match="actions: expected finite"):
+        gaussian.log_prob(np.zeros(3), obs, np.full((1, 1), np.nan))
+    with pytest.raises(ValueError, match="softmax head"):
+        gaussian.probs(np.zeros(3), obs)
+    with pytest.raises(ValueError, match="network: expected 4 outputs"):
+        Policy(MLP((1, 3)), Gaussian(2))
+    with pytest.raises(ValueError, match="network: expected 4 outputs"):
+        Policy(MLP((1, 3)), Softmax(4))
+
+
+def test_mean_log_prob_by_finite_differences_in_float64_of_a_large_network():
+    rng = np.random.default_rng(0)
+    policy = softmax_policy(8, 4, (64, 64))
+    theta = policy.init(rng, 1.0)
+    obs, actions, _ = draw_samples(policy, theta, rng, 100)
+    gradient = policy.weighted_score(theta, obs, actions, np.full(100, 0.01))
+    error = gradient_error(lambda x: policy.log_prob(x, obs, actions).mean(), gradient, theta, rng)
+    assert error < 1e-8

@@ -1,0 +1,146 @@
+"""REINFORCE as it trains: its gradient is ∇J over every possible batch, and it learns."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import HIDDEN, RNGS
+
+from minipg import exact
+from minipg.algorithms.reinforce import BASELINES, Settings, estimate, reinforce
+from minipg.batch import Batch
+from minipg.mdp import TabularMDP
+from minipg.mdp_env import TabularVectorEnv
+from minipg.policy import softmax_policy
+
+
+@st.composite
+def two_step_tables(draw):
+    """Two states, two actions, two outcomes of each, two steps: at most 16 trajectories."""
+    rng = draw(RNGS)
+    row = np.repeat(np.arange(4), 2)
+    p = rng.dirichlet(np.ones(2), 4).ravel()
+    mdp = TabularMDP.from_entries(
+        row, rng.integers(2, size=8), p, rng.standard_normal(8), np.tile([False, True], 4),
+        np.array([1.0, 0.0]), draw(st.sampled_from([0.5, 0.9, 1.0])), None, 2,
+    )  # fmt: skip
+    return mdp.unroll(2)
+
+
+def games(batch: Batch, index: tuple[int, ...]) -> Batch:
+    """These columns of an enumerated batch, as a sampled batch of as many games."""
+    fields = {f.name: getattr(batch, f.name)[:, list(index)] for f in dataclasses.fields(batch)
+              if f.name != "weight"}  # fmt: skip
+    return Batch(**fields, weight=np.full(len(index), 1 / len(index)))
+
+
+@given(two_step_tables(), HIDDEN, RNGS, st.sampled_from(BASELINES), st.booleans())
+@pytest.mark.equation("E05", "E08", "E09", "E10", "errata 7")
+@pytest.mark.pitfall(8)
+def test_what_trains_has_mean_exactly_grad_j(mdp, hidden, rng, baseline, gamma_t):
+    """Over every batch of two games, for every baseline; with γ^t dropped it is the other solve."""
+    policy = softmax_policy(2, 2, hidden)
+    theta = rng.standard_normal(policy.num_params)
+    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    settings = Settings(gamma=mdp.gamma, gamma_t=gamma_t, baseline=baseline)
+    every = range(len(batch.weight))
+    mean = sum(
+        batch.weight[i] * batch.weight[j] * estimate(policy, theta, games(batch, (i, j)), settings)
+        for i in every
+        for j in every
+    )
+    truth = exact.policy_gradient(mdp, policy, theta, discounted_visits=gamma_t)
+    np.testing.assert_allclose(mean, truth, rtol=1e-8, atol=1e-9)
+
+
+@given(two_step_tables(), RNGS)
+@pytest.mark.equation("E08")
+def test_power_a_baseline_that_sees_its_own_game_is_caught(mdp, rng):
+    """The mean of R over both games, own included, halves the gradient: bias −∇J/2 exactly."""
+    policy = softmax_policy(2, 2)
+    theta = rng.standard_normal(policy.num_params)
+    mdp = dataclasses.replace(mdp, gamma=1.0)
+    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    truth = exact.policy_gradient(mdp, policy, theta)
+    assume(np.abs(truth).max() > 1e-3)
+    from minipg.estimators import gradient
+
+    mean = 0.0
+    for i, p in enumerate(batch.weight):
+        for j, q in enumerate(batch.weight):
+            both = games(batch, (i, j))
+            own_mean = both.rewards.sum(0).mean()
+            psi = np.broadcast_to(both.rewards.sum(0) - own_mean, both.rewards.shape)
+            mean = mean + p * q * gradient(policy, theta, both, psi)
+    np.testing.assert_allclose(mean, truth / 2, rtol=1e-8, atol=1e-9)
+
+
+def corridor() -> TabularMDP:
+    """Action 1 walks right to the end and a reward of 1, action 0 ends with nothing."""
+    transition = np.zeros((4, 2, 4))
+    transition[:, 0, 3] = 1
+    transition[range(3), 1, range(1, 4)] = 1
+    transition[3, 1, 3] = 1
+    reward = np.zeros((4, 2))
+    reward[2, 1] = 1
+    terminal = np.array([False, False, False, True])
+    return TabularMDP.from_arrays(transition, reward, np.eye(4)[0], 1.0, terminal)
+
+
+def run(seed, steps=4000, **options):
+    mdp = corridor()
+    policy = softmax_policy(4, 2)
+    rng = np.random.default_rng(seed)
+    settings = Settings(gamma=1.0, learning_rate=0.1, **options)
+    theta = policy.init(rng, dtype=np.float32)
+    return (
+        mdp,
+        policy,
+        list(reinforce(TabularVectorEnv(mdp, 16), policy, theta, settings, steps, rng)),
+    )
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_it_learns_a_corridor(baseline):
+    """From J ≈ 1/8 to above 0.9, by the exact J of the yielded θ."""
+    mdp, policy, history = run(0, baseline=baseline)
+    theta, record = history[-1]
+    assert theta.dtype == np.float32
+    pi = policy.probs(theta.astype(float), mdp.features)
+    assert exact.objective(mdp, pi) > 0.9
+    assert record["env_steps"] >= 4000 > history[-2][1]["env_steps"]
+    assert record["episodes"] == 16 * len(history)
+
+
+@pytest.mark.pitfall(25)
+def test_the_seed_determines_the_run_to_the_bit():
+    first, again, other = run(1, 500)[2], run(1, 500)[2], run(2, 500)[2]
+    assert [r for _, r in first] == [r for _, r in again] != [r for _, r in other]
+    assert first[-1][0].tobytes() == again[-1][0].tobytes() != other[-1][0].tobytes()
+
+
+def test_one_game_a_batch_stays_finite():
+    """The others' mean of no others is 0."""
+    mdp, policy = corridor(), softmax_policy(4, 2)
+    for baseline in BASELINES:
+        loop = reinforce(TabularVectorEnv(mdp, 1), policy, np.zeros(10),
+                         Settings(baseline=baseline), 10, np.random.default_rng(0))  # fmt: skip
+        for theta, record in loop:
+            assert np.isfinite(theta).all()
+            assert np.isfinite(list(record.values())).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"gamma": 1.1}, "gamma: expected a number in"),
+        ({"gamma": float("nan")}, "gamma"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"baseline": "best"}, "baseline: expected one of"),
+    ],
+)
+def test_settings_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(**options)

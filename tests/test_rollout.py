@@ -1,0 +1,211 @@
+"""Gymnasium → Batch: the same data from every kind of vector environment, and no aliasing."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Sequence, Tuple
+
+from minipg.mdp import TabularMDP
+from minipg.mdp_env import TabularVectorEnv
+from minipg.policy import Policy, softmax_policy
+from minipg.rollout import adapt, make_envs, play_episodes, policy_for
+
+
+class Toy(gym.Env):
+    """Ends after as many steps as its seed draws, in one of two ways; counts what it is told."""
+
+    def __init__(self, observation_space=None, action_space=None, observe=None, reward=1.0):
+        self.observation_space = observation_space or Box(-9, 9, (2,), np.float64)
+        self.action_space = action_space or Discrete(2)
+        self.observe, self.reward = observe, reward
+        self.buffer = np.zeros(2)
+
+    def _obs(self):
+        if self.observe is not None:
+            return self.observe(self.t)
+        self.buffer[:] = [self.t, self.length]  # the same memory every time
+        return self.buffer
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t, self.length = 0, int(self.np_random.integers(1, 5))
+        self.actions = []
+        return self._obs(), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        self.t += 1
+        done = self.t >= self.length
+        return self._obs(), self.reward, done and self.length % 2 == 0, done, {}
+
+
+def vector(count=3, copy=True, **kwargs):
+    return gym.vector.SyncVectorEnv([lambda: Toy(**kwargs)] * count, copy=copy)
+
+
+def play(envs, seed=0, dtype=np.float64):
+    envs = adapt(envs)
+    policy = policy_for(envs, ())
+    theta = policy.init(np.random.default_rng(seed), 1.0, dtype)
+    return policy, theta, play_episodes(envs, policy, theta, np.random.default_rng(seed))
+
+
+@pytest.mark.pitfall(3, 7)
+def test_one_whole_episode_a_column_and_nothing_else():
+    _, _, batch = play(vector(8))
+    lengths = batch.obs[0, :, 1].astype(int)
+    assert len(set(lengths)) > 1
+    assert batch.valid.sum(0).tolist() == lengths.tolist()
+    for b, n in enumerate(lengths):
+        np.testing.assert_array_equal(batch.obs[: n + 1, b, 0], np.arange(n + 1))  # true successors
+        assert batch.rewards[:, b].tolist() == [1.0] * n + [0.0] * (lengths.max() - n)
+        assert np.flatnonzero(batch.truncated[:, b]).tolist() == [n - 1]
+        assert np.flatnonzero(batch.terminated[:, b]).tolist() == ([n - 1] if n % 2 == 0 else [])
+    assert batch.weight.tolist() == [1 / 8] * 8
+
+
+@pytest.mark.pitfall(7)
+def test_a_vector_batch_is_the_single_environments_data():
+    """Replay each column's actions in an environment of its own from the same seed."""
+    policy, theta, batch = play(vector(5))
+    seed = int(np.random.default_rng(0).integers(2**31))  # the batch's first draw
+    for b in range(5):
+        env = Toy()
+        obs = [env.reset(seed=seed + b)[0].copy()]
+        rewards = []
+        for a in batch.actions[batch.valid[:, b], b]:
+            o, r, terminated, truncated, _ = env.step(int(a))
+            obs.append(o.copy())
+            rewards.append(r)
+        assert terminated or truncated
+        np.testing.assert_array_equal(batch.obs[: len(obs), b], obs)
+        assert batch.rewards[: len(rewards), b].tolist() == rewards
+
+
+@pytest.mark.pitfall(23)
+def test_observations_are_copied_out_of_the_environment_s_buffer():
+    np.testing.assert_array_equal(play(vector(copy=False))[2].obs, play(vector())[2].obs)
+
+
+@pytest.mark.pitfall(10)
+def test_log_prob_is_of_the_drawn_action_though_the_environment_gets_it_clipped():
+    policy, theta, batch = play(vector(4, action_space=Box(-0.1, 0.1, (2,), np.float32)))
+    assert batch.actions.shape[-1] == 2
+    assert np.abs(batch.actions).max() > 0.1
+    again = policy.log_prob(theta, batch.obs[:-1], batch.actions)
+    np.testing.assert_array_equal(again[batch.valid], batch.log_prob[batch.valid])
+
+
+@pytest.mark.pitfall(26)
+@pytest.mark.parametrize("start", [-1, 0, 5])
+def test_discrete_actions_start_where_the_space_starts(start):
+    """The toy asserts that each action is in its space; the batch counts from 0."""
+    _, _, batch = play(vector(4, action_space=Discrete(3, start=start)))
+    assert set(batch.actions[batch.valid].tolist()) <= {0, 1, 2}
+    assert len(set(batch.actions[batch.valid].tolist())) > 1
+
+
+def test_box_actions_of_any_shape():
+    _, _, batch = play(vector(4, action_space=Box(-1, 1, (2, 3), np.float32)))
+    assert batch.actions.shape[2:] == (6,)
+    _, _, batch = play(vector(4, action_space=Box(-np.inf, np.inf, (1,), np.float64)))
+    assert batch.actions.shape[2:] == (1,)
+
+
+SPACES = [
+    (Discrete(4, start=2), lambda t: 2 + t % 4, 4),
+    (Box(0, 255, (2, 2), np.uint8), lambda t: np.full((2, 2), t, np.uint8), 4),
+    (MultiDiscrete([3, 5]), lambda t: np.array([t % 3, t % 5]), 8),
+    (Tuple((Discrete(5), Box(0, 9, (2,), np.float32))),
+     lambda t: (t % 5, np.full(2, t, np.float32)), 7),
+    (Dict({"a": Discrete(5), "b": Dict({"c": Box(0, 9, (1,), np.float32)})}),
+     lambda t: {"a": t % 5, "b": {"c": np.full(1, t, np.float32)}}, 6),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("space", "observe", "size"), SPACES)
+def test_observations_are_flattened_by_gymnasium_s_own_rule(space, observe, size):
+    _, _, batch = play(vector(observation_space=space, observe=observe))
+    assert batch.obs.shape[-1] == size
+    for t, b in np.argwhere(batch.valid):
+        np.testing.assert_array_equal(batch.obs[t, b], gym.spaces.flatten(space, observe(t)))
+
+
+def test_unsupported_spaces_and_modes_are_refused():
+    space = Sequence(Box(0, 1, (1,)))
+    with pytest.raises(ValueError, match="observation space: expected one that flattens"):
+        adapt(vector(observation_space=space, observe=lambda t: ()))
+    with pytest.raises(ValueError, match="action space: expected Discrete or Box, got MultiD"):
+        policy_for(adapt(vector(action_space=MultiDiscrete([2, 2]))), ())
+    same_step = gym.vector.SyncVectorEnv([Toy], autoreset_mode=gym.vector.AutoresetMode.SAME_STEP)
+    with pytest.raises(ValueError, match="expected next-step autoreset"):
+        adapt(same_step)
+
+
+def test_nan_from_an_environment_is_named_with_its_step():
+    with pytest.raises(ValueError, match="reward: .* nan in environment 0 at step 1"):
+        play(vector(reward=float("nan")))
+
+    def observe(t):
+        return np.array([0.0, np.inf if t == 1 else 0.0])
+
+    with pytest.raises(ValueError, match="observation: .* in environment 0 at step 1"):
+        play(vector(observe=observe))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("NoSuchEnv-v0", 2), "env 'NoSuchEnv-v0'"),
+        (("no_such_module:Env-v0", 2), "env 'no_such_module:Env-v0'"),
+        (("CartPole-v1", 0), "num_envs"),
+        (("CartPole-v1", 2, "parallel"), "mode|env"),
+        (("CartPole-v1", 2, None, 0), "max_episode_steps"),
+    ],
+)
+def test_make_envs_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_envs(*arguments)
+
+
+@pytest.mark.parametrize("mode", [None, "sync", "async"])
+def test_every_kind_of_vector_environment(mode):
+    envs = make_envs("CartPole-v1", 3, mode, 20)
+    policy = policy_for(envs, (4,))
+    theta = policy.init(np.random.default_rng(0), dtype=np.float32)
+    batch = play_episodes(envs, policy, theta, np.random.default_rng(0))
+    again = play_episodes(envs, policy, theta, np.random.default_rng(0))
+    envs.close()
+    assert batch.obs.dtype == np.float32
+    assert len(batch.rewards) <= 20
+    assert batch.valid.sum(0).tolist() == batch.rewards.sum(0).tolist()
+    assert (batch.terminated | batch.truncated).sum() == 3
+    np.testing.assert_array_equal(batch.obs, again.obs)
+
+
+def test_sync_and_async_give_the_same_batch():
+    batches = []
+    for mode in ("sync", "async"):
+        envs = make_envs("Acrobot-v1", 2, mode, 15)
+        policy = policy_for(envs, ())
+        theta = policy.init(np.random.default_rng(0))
+        batches.append(play_episodes(envs, policy, theta, np.random.default_rng(1)))
+        envs.close()
+    np.testing.assert_array_equal(batches[0].obs, batches[1].obs)
+    np.testing.assert_array_equal(batches[0].actions, batches[1].actions)
+
+
+def test_the_environment_does_not_share_the_policy_s_stream():
+    """Gymnasium's seed n is default_rng(n): were the two streams one, actions would foretell the
+    transitions. A fair coin against a fair coin agrees in half of 20,000 steps: |z| < 5 fails
+    by chance with probability 6e-7."""
+    transition = np.full((2, 2, 2), 0.5)
+    mdp = TabularMDP.from_arrays(transition, np.zeros((2, 2)), np.full(2, 0.5), 0.9)
+    envs = TabularVectorEnv(mdp, 20_000, max_episode_steps=1)
+    policy: Policy = softmax_policy(2, 2)
+    for seed in (0, 1):
+        batch = play_episodes(envs, policy, np.zeros(6), np.random.default_rng(seed))
+        agree = (batch.actions[0] == batch.obs[1].argmax(-1)).mean()
+        assert abs(agree - 0.5) < 5 * 0.5 / np.sqrt(20_000)
+        starts = (batch.actions[0] == batch.obs[0].argmax(-1)).mean()
+        assert abs(starts - 0.5) < 5 * 0.5 / np.sqrt(20_000)

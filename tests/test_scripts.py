@@ -1,0 +1,193 @@
+"""The commands: what they print and leave, how they refuse, and a kill at any moment."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import plot
+import pytest
+import runs
+import train
+import verify
+
+from claims.problem import Row
+from minipg.policy import load_policy
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+SHORT = ["reinforce", "CartPole-v1", "--steps", "500", "--num-envs", "4"]
+
+
+def read_csv(run):
+    return list(csv.DictReader((run / "progress.csv").read_text().splitlines()))
+
+
+def run_short(out, *more):
+    return train.main([*SHORT, "--out", str(out), *more])
+
+
+def test_train_leaves_a_whole_run_folder(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run_short(out) == 0
+    assert sorted(p.name for p in out.iterdir()) == [
+        "config.json", "parameters.npz", "progress.csv", "result.json"
+    ]  # fmt: skip
+    result = json.loads((out / "result.json").read_text())
+    assert list(result) == ["algorithm", "env", "seed", "env_steps", "seconds", "episodes",
+                            "mean_return", "stderr", "threshold"]  # fmt: skip
+    assert result["threshold"] == 475
+    assert result["episodes"] == 100
+    rows = read_csv(out)
+    assert int(rows[-1]["env_steps"]) == result["env_steps"] >= 500
+    config = json.loads((out / "config.json").read_text())
+    assert config["baseline"] == "time"
+    assert config["versions"]["gymnasium"] == gym.__version__
+    policy, theta = load_policy(out / "parameters.npz")
+    assert policy.network.sizes == (4, 32, 2)
+    assert theta.dtype == np.float32
+    assert f"run folder: {out}" in capsys.readouterr().out
+
+
+@pytest.mark.pitfall(25)
+def test_the_seed_determines_the_files_to_the_byte(tmp_path):
+    for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        assert run_short(tmp_path / name, "--seed", seed) == 0
+
+    def content(name):
+        rows = read_csv(tmp_path / name)
+        figures = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+        return (tmp_path / name / "parameters.npz").read_bytes(), figures
+
+    assert content("a") == content("b")
+    assert content("a")[0] != content("c")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reinforce", "NoSuchEnv-v0"], "env 'NoSuchEnv-v0'"),
+        (["reinforce", "CartPole-v1", "--gamma", "2"], "gamma: expected a number in"),
+        (["reinforce", "CartPole-v1", "--num-envs", "0"], "num_envs: expected"),
+        (["reinforce", "CartPole-v1", "--steps", "0"], "--steps: expected 1 or more"),
+        (["reinforce", "CartPole-v1", "--seed", "-1"], "--seed: expected 0 or more"),
+        (["reinforce", "CartPole-v1", "--hidden", "0"], "sizes: expected"),
+        (["reinforce", "CliffWalking-v1"], "--max-episode-steps: expected for CliffWalking-v1"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())  # and nothing was left behind
+
+
+@pytest.mark.parametrize("arguments", [["--fast"], ["--baseline", "best"], ["--steps", "many"]])
+def test_unknown_options_and_values_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main([*SHORT, *arguments])
+    assert stop.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_help_explains_every_option(capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main(["reinforce", "--help"])
+    assert stop.value.code == 0
+    commands = train.parser()._subparsers._group_actions[0].choices
+    assert all(action.help for action in commands["reinforce"]._actions)
+    assert "--learning-rate" in capsys.readouterr().out
+
+
+def test_an_existing_run_folder_is_refused_and_left_as_it_was(tmp_path, capsys):
+    (tmp_path / "mine").write_text("kept")
+    assert run_short(tmp_path) == 2
+    assert "--out: expected a folder that does not exist" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+    assert run_short(tmp_path / "mine" / "run") == 2
+    assert "--out: expected a folder that can be made" in capsys.readouterr().err
+
+
+def test_killed_at_any_moment_only_whole_files_are_left(tmp_path, monkeypatch):
+    for i, chunks in enumerate((1, 40, 90)):
+        out = tmp_path / str(i)
+        process = subprocess.Popen(
+            [sys.executable, SCRIPTS / "train.py", "reinforce", "CartPole-v1", "--out", out,
+             "--steps", "100000000"], stderr=subprocess.PIPE,
+        )  # fmt: skip
+        for _ in range(chunks):  # of the progress bar, ten a second
+            process.stderr.read(100)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        process.stderr.close()
+        names = {p.name for p in out.iterdir() if not p.name.startswith(".")}
+        assert names in ({"config.json"}, {"config.json", "parameters.npz", "progress.csv"},
+                         {"config.json", "progress.csv"})  # fmt: skip
+        json.loads((out / "config.json").read_text())
+        if "progress.csv" in names:
+            rows = [line.split(",") for line in (out / "progress.csv").read_text().splitlines()]
+            assert {len(row) for row in rows} == {len(rows[0])}
+        if "parameters.npz" in names:
+            load_policy(out / "parameters.npz")
+    assert "parameters.npz" in names  # the last was killed after a write
+
+
+def test_gaussian_policies_and_async_train_too(tmp_path):
+    out = ["--out", str(tmp_path / "run")]
+    assert train.main(["reinforce", "Pendulum-v1", "--steps", "300", "--num-envs", "2",
+                       "--mode", "async", "--max-episode-steps", "50", *out]) == 0  # fmt: skip
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["threshold"] is None
+
+
+def test_plot_draws_the_curve_and_refuses_what_is_no_run(tmp_path, capsys):
+    run_short(tmp_path / "run")
+    assert plot.main([str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert plot.main([str(tmp_path / "run"), "--out", str(tmp_path / "x.nope")]) == 2
+    assert plot.main([str(tmp_path)]) == 2
+    assert "expected a run folder" in capsys.readouterr().err
+    (tmp_path / "run" / "progress.csv").write_text("env_steps,mean_return\n1,2\n3")
+    with pytest.raises(ValueError, match="expected a run folder"):
+        runs.read_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("table", ["FrozenLake-v1", "CliffWalking-v1", "Taxi-v4"])
+def test_verify_holds_on_gymnasium_s_tables(table, capsys):
+    assert verify.main([table, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["id"] for row in rows} >= {"E01", "E12", "E26", "E28", "E30", "errata 7"}
+    assert all(row["holds"] for row in rows)
+
+
+def test_verify_prints_a_row_a_claim_and_fails_where_one_does(capsys, monkeypatch):
+    assert verify.main(["FrozenLake-v1", "--gamma", "0.9"]) == 0
+    assert "26 of 26 hold on FrozenLake-v1: 16 states, γ = 0.9" in capsys.readouterr().out
+    false = verify.CLAIMS[0]._replace(compare=lambda p: Row("1 vs NaN", np.nan, 1.0))
+    monkeypatch.setattr(verify, "CLAIMS", [false])
+    assert verify.main([]) == 1
+    out = capsys.readouterr().out
+    assert "FAILS" in out
+    assert "0 of 1 hold" in out
+
+
+def test_verify_takes_a_table_of_one_s_own(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "table.npz"
+    arrays = {"transition": rng.dirichlet(np.ones(3), (3, 2)), "start": np.eye(3)[0], "gamma": 0.9,
+              "reward": rng.standard_normal((3, 2))}  # fmt: skip
+    np.savez(path, **arrays)
+    assert verify.main([str(path)]) == 0
+    np.savez(path, **{**arrays, "transition": arrays["transition"] * 0.5})
+    assert verify.main([str(path)]) == 2
+    assert "row 0 sums to 0.5" in capsys.readouterr().err
+    np.savez(path, **{**arrays, "reward": np.ones((3, 2))})
+    assert verify.main([str(path)]) == 2
+    assert "where the action matters" in capsys.readouterr().err
+    assert verify.main(["CartPole-v1"]) == 2
+    assert verify.main(["FrozenLake-v1", "--gamma", "1.5"]) == 2
+    assert verify.main([str(tmp_path / "none.npz")]) == 2
