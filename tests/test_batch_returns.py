@@ -81,6 +81,15 @@ def test_ends_are_terminations_truncations_and_rows_that_are_no_data():
         ({"obs": np.full((3, 2, 4), np.nan)}, "obs: expected finite numbers, got 24 of 24"),
         ({"rewards": np.array([[1, np.inf], [0, 0]])}, r"rewards: .* first inf at index \(0, 1\)"),
         ({"valid": np.zeros((2, 2), bool)}, "valid: expected no flags and rewards 0"),
+        ({"valid": np.array([[True, True], [True, False]])}, "valid: expected no flags"),
+        (
+            {
+                "valid": np.array([[True, True], [True, False]]),
+                "rewards": np.zeros((2, 2)),
+                "truncated": np.ones((2, 2), bool),
+            },
+            "valid: expected no flags",
+        ),
     ],
 )
 def test_a_batch_that_is_none_is_refused(changes, message):

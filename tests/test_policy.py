@@ -75,6 +75,18 @@ def test_log_prob_of_a_sample_is_recomputed_to_the_bit(drawn, rng):
 
 
 @given(policies(), RNGS)
+def test_any_leading_axes_and_a_single_observation(drawn, rng):
+    policy, theta = drawn
+    obs = rng.standard_normal((2, 3, policy.network.sizes[0]))
+    actions, log_prob = policy.sample(theta, obs, rng)
+    assert log_prob.shape == actions.shape[:2] == (2, 3)
+    one, _ = policy.sample(theta, obs[0, 0], rng)
+    assert one.shape == actions.shape[2:]
+    alone = policy.log_prob(theta, obs[1, 2], actions[1, 2])
+    assert alone == pytest.approx(log_prob[1, 2], rel=1e-9)
+
+
+@given(policies(), RNGS)
 def test_kl_is_of_the_first_to_the_second_and_entropy_matches_the_head(drawn, rng):
     policy, p = drawn
     q = rng.standard_normal(p.shape)

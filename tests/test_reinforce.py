@@ -13,7 +13,9 @@ from minipg.algorithms.reinforce import BASELINES, Settings, estimate, reinforce
 from minipg.batch import Batch
 from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
+from minipg.optim import adam, adam_init
 from minipg.policy import softmax_policy
+from minipg.rollout import play_episodes
 
 
 @st.composite
@@ -77,6 +79,25 @@ def test_power_a_baseline_that_sees_its_own_game_is_caught(mdp, rng):
     np.testing.assert_allclose(mean, truth / 2, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize("baseline", BASELINES[1:])
+@given(two_step_tables(), RNGS)
+@pytest.mark.equation("E08", "E09")
+def test_every_baseline_takes_a_constant_out_of_the_rewards(baseline, mdp, rng):
+    """With 100 added to each reward the variance over sixty batches of twelve games falls."""
+    mdp = dataclasses.replace(mdp, reward=mdp.reward + 100, gamma=1.0)
+    policy = softmax_policy(2, 2)
+    theta = 0.3 * rng.standard_normal(policy.num_params)
+    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    picks = rng.choice(len(batch.weight), (60, 12), p=batch.weight / batch.weight.sum())
+
+    def spread(name):
+        settings = Settings(gamma=1.0, baseline=name)
+        each = [estimate(policy, theta, games(batch, tuple(i)), settings) for i in picks]
+        return np.sum(np.var(each, axis=0))
+
+    assert spread(baseline) < 0.8 * spread("none")
+
+
 def corridor() -> TabularMDP:
     """Action 1 walks right to the end and a reward of 1, action 0 ends with nothing."""
     transition = np.zeros((4, 2, 4))
@@ -112,6 +133,29 @@ def test_it_learns_a_corridor(baseline):
     assert exact.objective(mdp, pi) > 0.9
     assert record["env_steps"] >= 4000 > history[-2][1]["env_steps"]
     assert record["episodes"] == 16 * len(history)
+
+
+def test_the_loop_is_play_estimate_adam_and_its_record_says_what_was_played():
+    """Two iterations again, written out; the step size falls linearly to 0."""
+    _, policy, history = run(0, 100)
+    envs, rng = TabularVectorEnv(corridor(), 16), np.random.default_rng(0)
+    theta = policy.init(rng, dtype=np.float32)
+    settings, state, played = Settings(gamma=1.0, learning_rate=0.1), adam_init(theta), 0
+    for i, (got, record) in enumerate(history[:2]):
+        batch = play_episodes(envs, policy, theta, rng)
+        g = estimate(policy, theta, batch, settings)
+        theta, state = adam(theta, g, state, 0.1 * (1 - played / 100))
+        played += batch.rewards.size
+        np.testing.assert_array_equal(got, theta)
+        obs = batch.obs[:-1][batch.valid]
+        assert record == {
+            "env_steps": played,
+            "episodes": 16 * (i + 1),
+            "mean_return": pytest.approx(batch.rewards.sum() / 16),
+            "mean_length": batch.num_steps / 16,
+            "entropy": pytest.approx(policy.entropy(theta, obs).sum() / len(obs)),
+            "gradient_norm": pytest.approx(np.sqrt((g**2).sum())),
+        }
 
 
 @pytest.mark.pitfall(25)
