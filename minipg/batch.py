@@ -37,6 +37,8 @@ class Batch:
         if self.rewards.ndim != 2:
             raise ValueError(f"rewards: expected shape (T, B), got {self.rewards.shape}")
         steps, columns = self.rewards.shape
+        if not (steps and columns):
+            raise ValueError(f"rewards: expected a step and a column, got {self.rewards.shape}")
         check_shape("obs", self.obs, (steps + 1, columns, None))
         check_shape("actions", self.actions, (steps, columns, *self.actions.shape[2:]))
         check_shape("log_prob", self.log_prob, (steps, columns))
@@ -48,6 +50,8 @@ class Batch:
                 raise ValueError(f"{name}: expected booleans, got dtype {flags.dtype}")
         for name in ("obs", "actions", "rewards", "log_prob", "weight"):
             check_finite(name, getattr(self, name))
+        if self.weight.min() < 0:
+            raise ValueError(f"weight: expected probabilities, got {self.weight.min()}")
         if (~self.valid & (self.terminated | self.truncated | (self.rewards != 0))).any():
             raise ValueError("valid: expected no flags and rewards 0 where it is False")
 

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
+LARGEST = float(np.finfo(np.float64).max)
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, AttributeError, NotImplementedError,
+              RuntimeError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
@@ -27,7 +30,9 @@ def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
 
 
 def check_finite(name: str, array: Array) -> None:
-    """Raise ValueError, naming the first place, where an array holds NaN or infinity."""
+    """Raise ValueError, naming the first place, where an array holds NaN, infinity, no number."""
+    if array.dtype.kind not in "biufc":
+        raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
     bad = ~np.isfinite(array)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -40,18 +45,20 @@ def check_finite(name: str, array: Array) -> None:
 def finite_array(
     name: str, value: object, shape: tuple[int | None, ...], dtype: DTypeLike = np.float64
 ) -> Array:
-    """`value` as a finite array of this shape (None: any length); ValueError otherwise."""
+    """A copy of `value`, finite and of this shape (None: any length); ValueError otherwise."""
     try:
-        array = np.asarray(value, dtype)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of unlike length
         raise ValueError(f"{name}: expected an array of numbers, got {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
     check_shape(name, array, shape)
     check_finite(name, array)
-    return array
+    return array.astype(dtype)
 
 
-def check_range(name: str, value: float, low: float, high: float = np.inf) -> None:
-    """Raise ValueError unless low ≤ value ≤ high (NaN is outside)."""
+def check_range(name: str, value: float, low: float, high: float = LARGEST) -> None:
+    """Raise ValueError unless low ≤ value ≤ high (NaN and infinity are outside)."""
     if not low <= value <= high:
         raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value}")
 
@@ -64,7 +71,7 @@ def read_npz(path: str | os.PathLike[str], *required: str) -> dict[str, Array]:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("another kind")
             arrays = dict(archive)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{os.fspath(path)}: expected a whole .npz file, got {error}") from error
     missing = [name for name in required if name not in arrays]
     if missing:

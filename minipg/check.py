@@ -34,7 +34,7 @@ def gradient_error(
 ) -> float:
     """Largest |vᵀ gradient − difference of f along v| / ‖v‖ over random directions v.
 
-    A wrong component of size e is missed only if every v is almost orthogonal to it.
+    An error of norm e stays below τ along all k directions with probability at most (τ√P/e)^k.
     """
     gradient = finite_array("gradient", gradient, x.shape)
     worst = 0.0
@@ -67,9 +67,13 @@ def check_mean(samples: Array, expected: Array, width: Array, alpha: float) -> M
     samples = finite_array("samples", samples, (None, None))
     n, p = samples.shape
     check_range("number of samples", n, 2)
-    check_range("alpha", alpha, 0, 1)
+    check_range("number of components", p, 1)
+    check_range("alpha", alpha, 1e-300, 1)
     expected = finite_array("expected", expected, (p,))
     width = finite_array("width", width, (p,))
+    spread = np.ptp(samples, 0)
+    if (spread > width + 1e-9 * np.abs(samples).max(0)).any():
+        raise ValueError(f"width: expected at least the samples' {spread}, got {width}")
     log_term = np.log(4 * p / alpha)
     radius = np.sqrt(2 * samples.var(0, ddof=1) * log_term / n) + 7 * width * log_term / (3 * n - 3)
     radius += 1e-12 * np.abs(expected) + 1e-300  # rounding, where nothing varies

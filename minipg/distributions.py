@@ -63,6 +63,12 @@ class Softmax:
         log_p = self.log_probs(eta)
         return -(np.exp(log_p) * log_p).sum(-1)
 
+    def entropy_gradient(self, eta: Array) -> Array:
+        """∂H/∂η_a = −π_a (log π_a + H) (..., n)."""
+        log_p = self.log_probs(eta)
+        p = np.exp(log_p)
+        return -p * (log_p - (p * log_p).sum(-1, keepdims=True))
+
     def kl(self, p: Array, q: Array) -> Array:
         """KL(p‖q) = Σ_a p (log p − log q) (...), in nats."""
         log_p, log_q = self.log_probs(p), self.log_probs(q)
@@ -114,6 +120,12 @@ class Gaussian:
     def entropy(self, eta: Array) -> Array:
         """Σ_i log σ_i + ½ log 2πe (...), in nats."""
         return (self.split(eta)[1] + 0.5 * (LOG_2PI + 1)).sum(-1)
+
+    def entropy_gradient(self, eta: Array) -> Array:
+        """∂H/∂(μ, log σ) = (0, 1) (..., 2d)."""
+        return np.concatenate(
+            [np.zeros_like(eta[..., : self.d]), np.ones_like(eta[..., self.d :])], -1
+        )
 
     def kl(self, p: Array, q: Array) -> Array:
         """KL(p‖q) = Σ_i log σ_q/σ_p + (σ_p² + (μ_p − μ_q)²) / 2σ_q² − ½ (...), in nats."""

@@ -24,7 +24,7 @@ def gradients(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
     """E05, E10, E11 Σ_t ∇log π(a_t|s_t) ψ_t of each column (B, P); ψ (T, B)."""
     check_shape("psi", psi, batch.rewards.shape)
     obs, actions = batch.obs[:-1].swapaxes(0, 1), batch.actions.swapaxes(0, 1)
-    return policy.weighted_score(theta, obs, actions, (psi * batch.valid).T)
+    return policy.weighted_score(theta, obs, actions, np.where(batch.valid, psi, 0.0).T)
 
 
 def importance_weight(policy: Policy, theta: Array, batch: Batch) -> Array:
@@ -41,21 +41,30 @@ def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
 
     leave_one_out: for each column over the others only, so that no sample sees its own.
     """
-    num, den = above.sum(-1, keepdims=True), below.sum(-1, keepdims=True)
-    smallest = 1e-9 * den  # what is left of a sum minus itself is rounding
-    if leave_one_out:
-        num, den = num - above, den - below
-    return np.divide(num, den, out=np.zeros(den.shape, num.dtype), where=den > smallest)
+    num, den = (
+        _sum_of_others(x) if leave_one_out else x.sum(-1, keepdims=True) for x in (above, below)
+    )
+    return np.divide(num, den, out=np.zeros(den.shape, num.dtype), where=den > 0)
+
+
+def _sum_of_others(x: Array) -> Array:
+    """Σ over the last axis without the own column: those before and those after, never x − x."""
+    zero = np.zeros((*x.shape[:-1], 1), x.dtype)
+    before = np.concatenate([zero, np.cumsum(x, -1)[..., :-1]], -1)
+    after = np.concatenate([np.cumsum(x[..., ::-1], -1)[..., -2::-1], zero], -1)
+    return before + after
 
 
 def constant_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
     """E08 b = the mean of ψ over all steps (1, 1), or (1, B) with leave_one_out."""
+    check_shape("psi", psi, batch.rewards.shape)
     weight = batch.weight * batch.valid
     return _ratio_of_means((weight * psi).sum(0), weight.sum(0), leave_one_out)[None]
 
 
 def time_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
     """E08 b_t = the mean of ψ_t over the columns still running at t (T, 1), or (T, B)."""
+    check_shape("psi", psi, batch.rewards.shape)
     weight = batch.weight * batch.valid
     return _ratio_of_means(weight * psi, weight, leave_one_out)
 

@@ -9,10 +9,17 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
 from minipg.batch import Batch
-from minipg.borders import Array, check_shape
+from minipg.borders import Array, check_finite, check_shape
 from minipg.distributions import Softmax
 from minipg.mdp import TabularMDP
 from minipg.policy import Policy
+
+
+def _check_pi(mdp: TabularMDP, pi: Array) -> None:
+    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
+    check_finite("pi", pi)
+    if pi.real.min() < 0 or np.abs(pi.sum(1) - 1).max() > 1e-6:
+        raise ValueError("pi: expected rows of probabilities that sum to 1")
 
 
 def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: bool) -> Array:
@@ -25,15 +32,22 @@ def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: b
 
 def state_values(mdp: TabularMDP, pi: Array) -> Array:
     """V^π (S,) = r_π + γ P_π V^π, solved."""
-    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
+    _check_pi(mdp, pi)
     return _solve(mdp, pi, mdp.gamma, (pi * mdp.expected_reward).sum(1), transposed=False)
 
 
 def action_values(mdp: TabularMDP, values: Array) -> Array:
-    """E11, E12 Q(s, a) = r(s, a) + γ E_{s′} V(s′) (S, A), V = 0 after an end."""
+    """E11, E12 Q(s, a) = r(s, a) + γ E_{s′} V(s′) (S, A), V = 0 after an end; values (S,)."""
+    check_shape("values", values, (mdp.num_states,))
     return mdp.expected_reward + mdp.gamma * (mdp.continuing @ values).reshape(
         mdp.num_states, mdp.num_actions
     )
+
+
+def advantages(mdp: TabularMDP, pi: Array) -> Array:
+    """E12 A^π = Q^π − V^π (S, A)."""
+    values = state_values(mdp, pi)
+    return action_values(mdp, values) - values[:, None]
 
 
 def objective(mdp: TabularMDP, pi: Array) -> Array:
@@ -43,7 +57,7 @@ def objective(mdp: TabularMDP, pi: Array) -> Array:
 
 def visits(mdp: TabularMDP, pi: Array, gamma: float) -> Array:
     """Σ_t γ^t P(s_t = s, not ended) (S,), solved."""
-    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
+    _check_pi(mdp, pi)
     return _solve(mdp, pi, gamma, mdp.start, transposed=True)
 
 
@@ -69,9 +83,8 @@ def policy_gradient(
         raise ValueError(f"policy: expected Softmax({mdp.num_actions}), got {policy.head}")
     eta, tape = policy.forward(theta, mdp.features)
     pi = policy.head.probs(eta)
-    values = state_values(mdp, pi)
-    advantage = action_values(mdp, values) - values[:, None]
-    weight = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)[:, None] * pi * advantage
+    visited = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)
+    weight = visited[:, None] * pi * advantages(mdp, pi)
     deta = np.zeros_like(eta)
     for a in range(mdp.num_actions):
         deta += weight[:, a, None] * policy.head.score(eta, np.full(len(eta), a))
@@ -84,7 +97,7 @@ def enumerate_trajectories(mdp: TabularMDP, pi: Array, most: int = 200_000) -> t
     P(T|π) = p(s_0) Π_t π(a_t|s_t) p(s_{t+1}|s_t, a_t). States (T+1, B) stand in the last state
     after the end. ValueError where there are more than `most` columns: unroll shorter.
     """
-    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
+    _check_pi(mdp, pi)
     states = np.flatnonzero(mdp.start)[None]  # (t+1, B), grows by a row and many columns a step
     weight = mdp.start[states[0]]
     entries = np.empty((0, len(weight)), int)  # (t, B), the table's entry of each step

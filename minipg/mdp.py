@@ -16,8 +16,10 @@ from scipy.sparse.csgraph import breadth_first_order
 
 from minipg.borders import Array, check_range, check_shape, finite_array, read_npz
 
+TOLERANCE = 1e-6  # of a sum of probabilities; float32 tables are off by 1e-7
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class TabularMDP:
     """Entry k of the table: from row s·A + a with probability p to s′, reward r, the end or not.
 
@@ -38,11 +40,33 @@ class TabularMDP:
     num_actions: int
 
     def __post_init__(self) -> None:
+        n, rows = self.num_states, self.num_states * self.num_actions
         check_range("gamma", self.gamma, 0, 1)
-        n = self.num_states
-        _check_distribution("start", self.start[None])
-        sums = np.bincount(self.row, self.prob, n * self.num_actions)
-        _check_distribution("transition table", self.prob[None], sums)
+        for name, index, most in (("row", self.row, rows), ("next_state", self.next_state, n)):
+            if len(index) and not (index.min() >= 0 and index.max() < most):
+                raise ValueError(
+                    f"{name}: expected 0 … {most - 1}, got {index.min()} … {index.max()}"
+                )
+        finite_array("prob", self.prob, self.row.shape)
+        finite_array("reward", self.reward, self.row.shape)
+        finite_array("start", self.start, (n,))
+        finite_array("features", self.features, (n, None))
+        for name, p in (("start", self.start), ("transition table", self.prob)):
+            if p.min(initial=0) < 0:
+                raise ValueError(f"{name}: expected probabilities, got {p.min()}")
+        if not abs(self.start.sum() - 1) <= TOLERANCE:
+            raise ValueError(f"start: expected a sum of 1, got {self.start.sum():.12g}")
+        sums = np.bincount(self.row, self.prob, rows)
+        worst = int(np.abs(sums - 1).argmax())
+        if not abs(sums[worst] - 1) <= TOLERANCE:
+            s, a = divmod(worst, self.num_actions)
+            raise ValueError(
+                f"transition table: expected rows that sum to 1, that of state {s}, action {a} "
+                f"sums to {sums[worst]:.12g}"
+            )
+        for array in (self.row, self.next_state, self.prob, self.reward, self.terminated,
+                      self.start, self.features):  # fmt: skip
+            array.flags.writeable = False  # what is computed once from them stays true
         if self.gamma == 1:
             self.check_ends(np.ones((n, self.num_actions)))
 
@@ -95,8 +119,8 @@ class TabularMDP:
         if len(reached) <= n:
             stuck = np.setdiff1d(np.arange(n), reached)
             raise ValueError(
-                f"gamma: expected less than 1 where episodes need not end, got {self.gamma}: "
-                f"{len(stuck)} states never reach an end, the first is {stuck[0]}"
+                f"gamma: without discount every state must reach an end; {len(stuck)} never do, "
+                f"the first is {stuck[0]}"
             )
 
     @classmethod
@@ -119,9 +143,10 @@ class TabularMDP:
         total = np.bincount(np.cumsum(new) - 1, prob[used][order], new.sum())
         if features is None:
             features = np.eye(len(start))
-        features = finite_array("features", features, (len(start), None))
-        return cls(row[new], next_state[new], total, reward[new], terminated[new],
-                   start, gamma, features, num_actions)  # fmt: skip
+        row, sums = row[new], np.bincount(row[new], total)
+        scale = np.where(np.abs(sums - 1) <= TOLERANCE, sums, 1.0)  # to sum to 1 exactly
+        return cls(row, next_state[new], total / scale[row], reward[new], terminated[new],
+                   np.array(start), gamma, np.array(features), num_actions)  # fmt: skip
 
     @classmethod
     def from_arrays(
@@ -152,7 +177,10 @@ class TabularMDP:
     def from_npz(cls, path: str | os.PathLike[str]) -> "TabularMDP":
         """The arguments of from_arrays by name, from an .npz file; ValueError names the file."""
         file = read_npz(path, "transition", "reward", "start", "gamma")
+        known = {"transition", "reward", "start", "gamma", "terminal", "features"}
         try:
+            if not set(file) <= known:
+                raise ValueError(f"expected arrays among {sorted(known)}, got {sorted(file)}")
             gamma = float(finite_array("gamma", file["gamma"], ()))
             return cls.from_arrays(file["transition"], file["reward"], file["start"], gamma,
                                    file.get("terminal"), file.get("features"))  # fmt: skip
@@ -172,14 +200,15 @@ class TabularMDP:
                 raise ValueError(f"env: {error}") from error
         table = getattr(env.unwrapped, "P", None)
         start = getattr(env.unwrapped, "initial_state_distrib", None)
-        if not isinstance(table, Mapping) or start is None:
-            raise ValueError(f"env: expected a transition table P, {env} has none")
-        num_actions = len(table[0])
+        if not isinstance(table, Mapping) or not table or start is None:
+            raise ValueError(f"env: expected a table P and initial_state_distrib, {env} lacks them")
+        num_actions = max(len(actions) for actions in table.values())
         rows = [(s * num_actions + a, s2, p, r, end) for s in table for a in table[s]
                 for p, s2, r, end in table[s][a]]  # fmt: skip
         row, s2, p, r, end = (np.array(column) for column in zip(*rows, strict=True))
+        start = finite_array("start", start, (len(table),))
         return cls.from_entries(row, s2, p.astype(float), r.astype(float), end.astype(bool),
-                                np.asarray(start, float), gamma, None, num_actions)  # fmt: skip
+                                start, gamma, None, num_actions)  # fmt: skip
 
     def unroll(self, horizon: int) -> "TabularMDP":
         """The same MDP, ended after `horizon` steps: state t·S + s, features of s."""
@@ -208,16 +237,3 @@ class TabularMDP:
     def with_start(self, start: Array) -> "TabularMDP":
         """The same MDP from another p(s_0) (S,)."""
         return replace(self, start=finite_array("start", start, (self.num_states,)))
-
-
-def _check_distribution(name: str, p: Array, sums: Array | None = None) -> None:
-    """Raise ValueError unless p ≥ 0 and each row sums to 1 within 1e-9."""
-    if (p < 0).any():
-        raise ValueError(f"{name}: expected probabilities, got {p.min()}")
-    sums = p.sum(-1) if sums is None else sums
-    off = np.abs(sums - 1)
-    if not (off <= 1e-9).all():
-        worst = int(off.argmax())
-        raise ValueError(
-            f"{name}: expected rows that sum to 1, row {worst} sums to {sums[worst]:.12g}"
-        )

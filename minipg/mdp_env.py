@@ -24,7 +24,7 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
 
     def __init__(self, mdp: TabularMDP, num_envs: int, max_episode_steps: int | None = None):
         check_range("num_envs", num_envs, 1)
-        check_range("max_episode_steps", max_episode_steps or 1, 1)
+        check_range("max_episode_steps", 1 if max_episode_steps is None else max_episode_steps, 1)
         self.mdp, self.num_envs, self.max_episode_steps = mdp, num_envs, max_episode_steps
         self.single_action_space = gym.spaces.Discrete(mdp.num_actions)
         self.single_observation_space = gym.spaces.Box(
@@ -37,7 +37,7 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         within = before[1:] - before[mdp.first[mdp.row]]
         self._cdf = mdp.row + within
         self._start_cdf = np.cumsum(mdp.start)
-        self._state = np.zeros(num_envs, int)
+        self._state = np.full(num_envs, -1)  # until the first reset
         self._steps = np.zeros(num_envs, int)
         self._ended = np.zeros(num_envs, bool)
 
@@ -62,6 +62,8 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         """One transition of each; an environment that ended before is reset instead."""
         mdp, resets = self.mdp, self._ended
         actions = np.asarray(actions)
+        if self._state[0] < 0:
+            raise ValueError("envs: expected a reset before the first step")
         if not self.action_space.contains(actions):
             raise ValueError(
                 f"actions: expected {self.num_envs} whole numbers in 0 … {mdp.num_actions - 1}, "
@@ -75,7 +77,7 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         terminated = mdp.terminated[entry] & ~resets
         truncated = np.zeros(self.num_envs, bool)
         if self.max_episode_steps is not None:
-            truncated = self._steps >= self.max_episode_steps
+            truncated = (self._steps >= self.max_episode_steps) & ~resets
         self._state = mdp.next_state[entry]
         self._state[resets] = self._starts(int(resets.sum()))
         self._ended = terminated | truncated

@@ -1,15 +1,52 @@
 """Optimisers as pure steps of ascent: θ, gradient and state in; θ and state out."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minipg.borders import Array
 
 
-def sgd(theta: Array, gradient: Array, learning_rate: float) -> Array:
+def sgd_init(theta: Array) -> None:
+    """There is no state."""
+
+
+def sgd(theta: Array, gradient: Array, state: None, learning_rate: float) -> tuple[Array, None]:
     """θ + α g."""
-    return theta + theta.dtype.type(learning_rate) * gradient
+    return theta + learning_rate * gradient, None
+
+
+def clip_norm(gradient: Array, most: float) -> Array:
+    """The gradient, shortened to norm `most` if it is longer."""
+    norm = np.linalg.norm(gradient)
+    return gradient * gradient.dtype.type(most / norm) if norm > most else gradient
+
+
+def rmsprop_init(theta: Array) -> Array:
+    """The running mean of g² (P,) before the first step."""
+    return np.zeros_like(theta)
+
+
+def rmsprop(
+    theta: Array,
+    gradient: Array,
+    square: Array,
+    learning_rate: float,
+    decay: float = 0.99,
+    eps: float = 1e-5,
+) -> tuple[Array, Array]:
+    """v = ρ v + (1−ρ) g²; θ + α g / (√v + ε): ε outside the root.
+
+    Source: Tieleman & Hinton 2012, lecture 6e (there: descent, ε = 0).
+
+    >>> theta = np.array([1.0, 1.0])
+    >>> new, _ = rmsprop(theta, np.array([3.0, -0.1]), rmsprop_init(theta), 0.5, decay=0.0)
+    >>> new.round(3).tolist()
+    [1.5, 0.5]
+    """
+    square = decay * square + (1 - decay) * gradient**2
+    return theta + learning_rate * gradient / (np.sqrt(square) + eps), square
 
 
 class AdamState(NamedTuple):
@@ -48,3 +85,10 @@ def adam(
     unbiased_mean, unbiased_square = mean / (1 - beta1**n), square / (1 - beta2**n)
     step = learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + eps)
     return theta + step, AdamState(mean, square, n)
+
+
+OPTIMISERS: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Array, Any]]]] = {
+    "sgd": (sgd_init, sgd),
+    "adam": (adam_init, adam),
+    "rmsprop": (rmsprop_init, rmsprop),
+}

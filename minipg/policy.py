@@ -20,26 +20,31 @@ class Policy:
     """θ (P,) → η = head parameters at each observation → π(a|s).
 
     θ is the network's, then (unless the head reads it from the network) log σ (d,).
+    value_head: the network's last output is V(s), on the same features (E17).
     Raises ValueError where θ, observations, actions or ψ do not fit or θ is not finite.
     """
 
     network: MLP
     head: Head
+    value_head: bool = False
 
     def __post_init__(self) -> None:
-        if self.network.sizes[-1] not in (self.head.size, self.head.size - self.num_log_std):
+        if self.num_outputs not in (self.head.size, self.head.size - self.num_log_std):
             raise ValueError(
                 f"network: expected {self.head.size} outputs for {self.head} "
-                f"(or {self.head.size // 2} with log σ in θ), got {self.network.sizes[-1]}"
+                f"(or {self.head.size // 2} with log σ in θ), got {self.num_outputs}"
             )
+
+    @property
+    def num_outputs(self) -> int:
+        """How many of the network's outputs are the head's."""
+        return self.network.sizes[-1] - self.value_head
 
     @property
     def num_log_std(self) -> int:
         """How many log σ are parameters of θ: d, or 0 if they depend on the state."""
         head = self.head
-        if isinstance(head, Gaussian) and self.network.sizes[-1] == head.d:
-            return head.d
-        return 0
+        return head.d if isinstance(head, Gaussian) and self.num_outputs == head.d else 0
 
     @property
     def num_params(self) -> int:
@@ -67,20 +72,32 @@ class Policy:
         return names
 
     def forward(self, theta: Array, obs: Array) -> tuple[Array, list[Array]]:
-        """η (..., K) at obs (..., D), and the network's tape. θ and obs are checked here."""
+        """η (..., K) at obs (..., D), and the network's tape."""
+        y, tape = self._outputs(theta, obs)
+        return self._append(y[..., : self.num_outputs], self.split(theta)[1]), tape
+
+    def values(self, theta: Array, obs: Array) -> Array:
+        """E17 V(s) (...) of the value head; ValueError if there is none."""
+        if not self.value_head:
+            raise ValueError("policy: expected one with a value head")
+        return self._outputs(theta, obs)[0][..., -1]
+
+    def _outputs(self, theta: Array, obs: Array) -> tuple[Array, list[Array]]:
+        """The network's outputs and tape. θ and obs are checked here."""
         check_shape("theta", theta, (self.num_params,))
         check_finite("theta", theta)
+        if theta.dtype.kind not in "fc":
+            raise ValueError(f"theta: expected floating-point numbers, got dtype {theta.dtype}")
         if obs.ndim < 1 or obs.shape[-1] != self.network.sizes[0]:
             raise ValueError(
                 f"obs: expected {self.network.sizes[0]} numbers along the last axis, "
                 f"got shape {obs.shape}"
             )
-        net, log_std = self.split(theta)
-        y, tape = self.network.forward(net, obs.astype(theta.dtype, copy=False))
-        return self._append(y, log_std), tape
+        check_finite("obs", obs)
+        return self.network.forward(self.split(theta)[0], obs.astype(theta.dtype, copy=False))
 
     def _append(self, y: Array, log_std: Array) -> Array:
-        """The network's outputs (or their change) beside those of log σ."""
+        """The head's outputs (or their change) beside those of log σ."""
         if not self.num_log_std:
             return y
         return np.concatenate([y, np.broadcast_to(log_std, y.shape)], -1)
@@ -88,13 +105,22 @@ class Policy:
     def jvp(self, theta: Array, tape: list[Array], v: Array) -> Array:
         """J v (..., K): the change of η along the direction v (P,) in θ."""
         dnet, dlog_std = self.split(v)
-        return self._append(self.network.jvp(self.split(theta)[0], tape, dnet), dlog_std)
+        dy = self.network.jvp(self.split(theta)[0], tape, dnet)
+        return self._append(dy[..., : self.num_outputs], dlog_std)
 
-    def vjp(self, theta: Array, tape: list[Array], deta: Array) -> Array:
-        """Σ_n J_nᵀ dη_n (..., P) for dη (..., N, K): the sum runs over axis -2 only."""
-        outputs = self.network.sizes[-1]
-        grad = self.network.vjp(self.split(theta)[0], tape, deta[..., :outputs])
-        return np.concatenate([grad, deta[..., outputs:].sum(-2)], -1)
+    def vjp(
+        self, theta: Array, tape: list[Array], deta: Array, dvalue: Array | None = None
+    ) -> Array:
+        """Σ_n J_nᵀ dη_n (..., P) for dη (..., N, K): the sum runs over axis -2 only.
+
+        dvalue (..., N) adds that of the value head (none: 0).
+        """
+        dy = deta[..., : self.num_outputs]
+        if self.value_head:
+            last = np.zeros_like(dy[..., 0]) if dvalue is None else dvalue
+            dy = np.concatenate([dy, last[..., None]], -1)
+        grad = self.network.vjp(self.split(theta)[0], tape, dy)
+        return np.concatenate([grad, deta[..., self.num_outputs :].sum(-2)], -1)
 
     def probs(self, theta: Array, obs: Array) -> Array:
         """π(·|s) (..., n) of a softmax policy."""
@@ -122,6 +148,7 @@ class Policy:
         eta, tape = self.forward(theta, obs)
         self.head.check_actions(actions, obs.shape[:-1])
         check_shape("psi", psi, obs.shape[:-1])
+        check_finite("psi", psi)
         deta = psi.astype(theta.dtype, copy=False)[..., None] * self.head.score(eta, actions)
         return self.vjp(theta, tape, deta)
 
@@ -139,16 +166,32 @@ class Policy:
         return self.head.kl(self.forward(theta_p, obs)[0], self.forward(theta_q, obs)[0])
 
 
-def softmax_policy(obs_size: int, n: int, hidden: tuple[int, ...] = ()) -> Policy:
+def softmax_policy(
+    obs_size: int, n: int, hidden: tuple[int, ...] = (), value_head: bool = False
+) -> Policy:
     """Softmax over n actions; no hidden layer: linear, on one-hot observations a table."""
-    return Policy(MLP((obs_size, *hidden, n)), Softmax(n))
+    return Policy(MLP((obs_size, *hidden, n + value_head)), Softmax(n), value_head)
 
 
 def gaussian_policy(
-    obs_size: int, d: int, hidden: tuple[int, ...] = (), state_dependent_std: bool = False
+    obs_size: int,
+    d: int,
+    hidden: tuple[int, ...] = (),
+    state_dependent_std: bool = False,
+    value_head: bool = False,
 ) -> Policy:
     """Diagonal Gaussian over R^d; log σ in θ, or a second half of the network's outputs."""
-    return Policy(MLP((obs_size, *hidden, 2 * d if state_dependent_std else d)), Gaussian(d))
+    outputs = (2 * d if state_dependent_std else d) + value_head
+    return Policy(MLP((obs_size, *hidden, outputs)), Gaussian(d), value_head)
+
+
+def absorb_normalization(policy: Policy, theta: Array, mean: Array, std: Array) -> Array:
+    """θ′ that does with an observation s what θ does with (s − mean)/std; mean, std (D,)."""
+    absorbed = theta.copy()
+    w, b = policy.network.layers(absorbed)[0]
+    b -= (mean / std) @ w
+    w /= std[:, None]
+    return absorbed
 
 
 def save_policy(path: str | os.PathLike[str], policy: Policy, theta: Array) -> None:
@@ -160,24 +203,30 @@ def save_policy(path: str | os.PathLike[str], policy: Policy, theta: Array) -> N
             theta=theta,
             sizes=np.array(policy.network.sizes),
             head=np.array(type(policy.head).__name__),
+            value_head=np.array(policy.value_head),
         ),
     )
 
 
 def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Array]:
     """The policy and θ that save_policy wrote; ValueError if the file is not whole or not such."""
-    file = read_npz(path, "theta", "sizes", "head")
-    sizes, theta = tuple(int(n) for n in file["sizes"].ravel()), file["theta"]
+    file = read_npz(path, "theta", "sizes", "head", "value_head")
     try:
-        network = MLP(sizes)
-        name = str(file["head"])
+        theta, sizes = file["theta"], file["sizes"]
+        check_shape("sizes", sizes, (None,))
+        if sizes.dtype.kind not in "iu":
+            raise ValueError(f"sizes: expected whole numbers, got dtype {sizes.dtype}")
+        network, name = MLP(tuple(sizes.tolist())), str(file["head"])
         if name not in ("Softmax", "Gaussian"):
             raise ValueError(f"head: expected Softmax or Gaussian, got {name}")
-        if name == "Softmax":
-            policy = Policy(network, Softmax(sizes[-1]))
-        else:  # d outputs and d more numbers in θ, or 2d outputs and none
-            in_theta = theta.size > network.num_params
-            policy = Policy(network, Gaussian(sizes[-1] if in_theta else sizes[-1] // 2))
+        if theta.dtype.kind != "f":
+            raise ValueError(f"theta: expected floating-point numbers, got dtype {theta.dtype}")
+        value_head = bool(file["value_head"])
+        outputs = network.sizes[-1] - value_head
+        if name == "Gaussian" and theta.size <= network.num_params:
+            outputs //= 2  # the network gives log σ too
+        head = Softmax(outputs) if name == "Softmax" else Gaussian(outputs)
+        policy = Policy(network, head, value_head)
         check_shape("theta", theta, (policy.num_params,))
         check_finite("theta", theta)
     except ValueError as error:

@@ -1,6 +1,8 @@
 """Every ψ_t of the slides, on time-major arrays (T, B). Nothing leaks across an episode's end.
 
-`ends[t]` (Batch.ends) is True where the episode ends with transition t or row t is no data.
+`ends[t]` (Batch.ends) is True where the episode ends with transition t or row t is no data;
+values (T+1, B) are V of obs. V of the next state is 0 after a termination; after a truncation
+and where the window ends it counts, and the sum stops there.
 """
 
 import numpy as np
@@ -8,17 +10,83 @@ import numpy as np
 from minipg.borders import Array
 
 
-def reward_to_go(rewards: Array, ends: Array, gamma: float) -> Array:
-    """E10 G_t = Σ_{t'≥t} γ^{t'−t} rewards[t'] (T, B), to the end of the episode of step t.
+def discounted_sum(x: Array, ends: Array, rate: float) -> Array:
+    """Σ_{i≥0} rate^i x[t+i] (T, B), to the end of the episode of step t or of the window.
 
-    >>> reward_to_go(np.ones((3, 1)), np.zeros((3, 1), bool), 0.5).ravel().tolist()
+    >>> discounted_sum(np.ones((3, 1)), np.zeros((3, 1), bool), 0.5).ravel().tolist()
     [1.75, 1.5, 1.0]
     """
-    to_go = np.zeros_like(rewards)
-    after = np.zeros_like(rewards[0])
-    for t in reversed(range(len(rewards))):
-        to_go[t] = after = rewards[t] + gamma * after * ~ends[t]
-    return to_go
+    total = np.zeros(x.shape, np.result_type(x, 1.0))
+    after = np.zeros_like(total[0])
+    going_on = np.logical_not(ends)
+    for t in reversed(range(len(x))):
+        total[t] = after = x[t] + rate * after * going_on[t]
+    return total
+
+
+def reward_to_go(rewards: Array, ends: Array, gamma: float) -> Array:
+    """E10, E15 G_t = Σ_{t'≥t} γ^{t'−t} rewards[t'] (T, B): of whole episodes, without a critic."""
+    return discounted_sum(rewards, ends, gamma)
+
+
+def td_error(rewards: Array, values: Array, terminated: Array, valid: Array, gamma: float) -> Array:
+    """E14 δ_t = r + γ V(s′) − V(s) (T, B); 0 on rows that are no data.
+
+    >>> values = np.array([[1.0], [2.0], [4.0]])
+    >>> flags = np.array([[False], [True]])
+    >>> td_error(np.ones((2, 1)), values, flags, np.ones((2, 1), bool), 0.5).ravel().tolist()
+    [1.0, -1.0]
+    """
+    return valid * (rewards + gamma * ~terminated * values[1:] - values[:-1])
+
+
+def gae(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
+    """E24 A_GAE = Σ_i (γλ)^i δ_{t+i} (T, B).
+
+    E25: λ = 0 is A2C's δ_t; λ = 1 is E21's Σ γ^i r − V(s_t), with γ^n V of where it was cut off.
+    Source: Schulman et al. 2015, arXiv 1506.02438, eq. 16. The slides index r(s_{t+i}) where
+    they mean r(s_{t+i+1}) (errata 4).
+
+    >>> gae(np.ones((3, 1)), np.zeros((3, 1), bool), 1.0, 0.5).ravel().tolist()
+    [1.75, 1.5, 1.0]
+    """
+    return discounted_sum(delta, ends, gamma * lam)
+
+
+def n_step_advantage(delta: Array, ends: Array, gamma: float, n: int) -> Array:
+    """E22 A_(N) = Σ_{i<N} γ^i r + γ^N V(s_{t+N}) − V(s_t) = Σ_{i<N} γ^i δ_{t+i} (T, B).
+
+    Fewer steps where the episode or the window ends before. All later steps are taken off the
+    infinite trace, so the cost does not depend on N.
+    """
+    n = min(n, len(delta))
+    trace = discounted_sum(delta, ends, gamma)
+    ended_before = np.cumsum(ends, 0) - ends  # (T, B), how many ends lie before step t
+    later = np.zeros_like(trace)
+    same_episode = ended_before[n:] == ended_before[:-n]
+    later[: len(trace) - n] = gamma**n * trace[n:] * same_episode
+    return trace - later
+
+
+def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
+    """E23 (1−λ)(A_(1) + λ A_(2) + λ² A_(3) + …) (T, B), the definition; O(T²B), use gae.
+
+    In a window of T steps every A_(N) with N ≥ T is A_(T), so it takes the rest of the weights,
+    λ^T (errata 5); with γ < 1 each A_(N) carries its γ^i.
+    """
+    steps = len(delta)
+    parts = [n_step_advantage(delta, ends, gamma, n) for n in range(1, steps + 1)]
+    weights = [(1 - lam) * lam ** (n - 1) for n in range(1, steps + 1)]
+    return sum((w * a for w, a in zip(weights, parts, strict=True)), start=lam**steps * parts[-1])
+
+
+def normalize(psi: Array, valid: Array) -> Array:
+    """(ψ − mean)/(std + 1e-8) over the valid rows (T, B), 0 elsewhere.
+
+    No unbiased baseline: mean and scale see the sample's own ψ. One sample alone becomes 0.
+    """
+    chosen = psi[valid]
+    return valid * (psi - chosen.mean()) / (chosen.std() + 1e-8)
 
 
 def steps_since_start(ends: Array) -> Array:
@@ -29,7 +97,7 @@ def steps_since_start(ends: Array) -> Array:
     """
     steps = np.zeros(ends.shape, int)
     for t in range(1, len(ends)):
-        steps[t] = (steps[t - 1] + 1) * ~ends[t - 1]
+        steps[t] = (steps[t - 1] + 1) * np.logical_not(ends[t - 1])
     return steps
 
 

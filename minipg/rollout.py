@@ -3,12 +3,17 @@
 Axes: T steps, B environments side by side, D observation.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete
-from gymnasium.wrappers.vector import ClipAction, FlattenObservation
+from gymnasium.wrappers.vector import (
+    ClipAction,
+    FlattenObservation,
+    RecordEpisodeStatistics,
+    RescaleAction,
+)
 
 from minipg.batch import Batch
 from minipg.borders import Array, check_range
@@ -18,12 +23,17 @@ Envs = gym.vector.VectorEnv[Any, Any, Any]
 
 
 def make_envs(
-    env_id: str, num_envs: int, mode: str | None = None, max_episode_steps: int | None = None
+    env_id: str,
+    num_envs: int,
+    mode: str | None = None,
+    max_episode_steps: int | None = None,
+    rescale_actions: bool = False,
 ) -> Envs:
     """B copies of a registered environment; observations flat, Box actions clipped by Gymnasium.
 
     mode: None (the environment's own vectorised form, else sync), "sync" or "async".
-    Raises ValueError for an unknown environment, mode or number.
+    rescale_actions: [−1, 1] is mapped onto the bounds of a Box first.
+    Raises ValueError for an unknown environment, mode or number, or bounds that are infinite.
     """
     check_range("num_envs", num_envs, 1)
     limit: dict[str, Any] = {}
@@ -34,33 +44,46 @@ def make_envs(
         envs = gym.make_vec(env_id, num_envs, mode, **limit)
     except (gym.error.Error, ImportError, ValueError) as error:
         raise ValueError(f"env {env_id!r}: {error}") from error
-    return adapt(envs)
+    return adapt(envs, rescale_actions)
 
 
-def adapt(envs: Envs) -> Envs:
-    """Gymnasium's own wrappers, so that observations are flat and Box actions clipped."""
-    if envs.metadata.get("autoreset_mode") != gym.vector.AutoresetMode.NEXT_STEP:
-        raise ValueError(
-            f"envs: expected next-step autoreset, got {envs.metadata.get('autoreset_mode')}"
-        )
+def _check_autoreset(envs: Envs) -> None:
+    mode = envs.metadata.get("autoreset_mode")
+    if mode != gym.vector.AutoresetMode.NEXT_STEP:
+        raise ValueError(f"envs: expected next-step autoreset, got {mode}")
+
+
+def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
+    """Gymnasium's own wrappers: returns counted, observations flat, Box actions clipped."""
+    _check_autoreset(envs)
+    envs = RecordEpisodeStatistics(envs)
     space = envs.single_observation_space
     if not (isinstance(space, Box) and len(space.shape) == 1):
         if not space.is_np_flattenable:
             raise ValueError(f"observation space: expected one that flattens, got {space}")
         envs = FlattenObservation(envs)
-    if isinstance(envs.single_action_space, Box):
-        envs = ClipAction(envs)
-    return envs
+    actions = envs.single_action_space
+    if rescale_actions:
+        if not (isinstance(actions, Box) and actions.is_bounded()):
+            raise ValueError(f"rescale_actions: expected a bounded Box of actions, got {actions}")
+        envs = RescaleAction(envs, -1.0, 1.0)
+    return ClipAction(envs) if isinstance(actions, Box) else envs
 
 
-def policy_for(envs: Envs, hidden: tuple[int, ...], state_dependent_std: bool = False) -> Policy:
+def policy_for(
+    envs: Envs,
+    hidden: tuple[int, ...],
+    state_dependent_std: bool = False,
+    value_head: bool = False,
+) -> Policy:
     """Softmax for Discrete actions (any start), diagonal Gaussian for Box; else ValueError."""
     space = envs.single_action_space
     obs_size = int(np.prod(envs.single_observation_space.shape or (1,)))
     if isinstance(space, Discrete):
-        return softmax_policy(obs_size, int(space.n), hidden)
+        return softmax_policy(obs_size, int(space.n), hidden, value_head)
     if isinstance(space, Box):
-        return gaussian_policy(obs_size, int(np.prod(space.shape)), hidden, state_dependent_std)
+        size = int(np.prod(space.shape))
+        return gaussian_policy(obs_size, size, hidden, state_dependent_std, value_head)
     raise ValueError(f"action space: expected Discrete or Box, got {space}")
 
 
@@ -72,41 +95,87 @@ def to_env(envs: Envs, actions: Array) -> Array:
     return actions.reshape(-1, *(space.shape or ())).astype(space.dtype)
 
 
+class Stream(NamedTuple):
+    """Where a stream of experience stands: obs (B, D) and which episodes just ended (B,)."""
+
+    obs: Array
+    ended: Array
+
+
+def start_stream(envs: Envs, theta: Array, rng: np.random.Generator) -> Stream:
+    """All environments reset. Their seed is drawn from rng, so rng alone determines the run and
+    no environment shares its stream (Gymnasium's seed n is NumPy's default_rng(n)).
+    """
+    _check_autoreset(envs)
+    obs = _received("observation", envs.reset(seed=int(rng.integers(2**31)))[0], theta.dtype, 0)
+    return Stream(obs, np.zeros(envs.num_envs, bool))
+
+
 def play_episodes(envs: Envs, policy: Policy, theta: Array, rng: np.random.Generator) -> Batch:
     """One whole episode in each environment, one a column: B independent draws, weight 1/B.
 
     T is the longest episode's length; after its end a column is not `valid`. Ends only if every
-    episode does. The environments' seed is drawn from rng, so rng alone determines the batch and
-    no environment shares its stream (Gymnasium's seed n is NumPy's default_rng(n)).
+    episode does. rng alone determines the batch.
     Raises ValueError, naming step and environment, where an observation or reward is not finite.
     """
-    obs = _received("observation", envs.reset(seed=int(rng.integers(2**31)))[0], theta.dtype, 0)
-    running = np.ones(envs.num_envs, bool)
-    all_obs, steps = [obs], []
-    while running.any():
+    return _play(envs, policy, theta, rng, start_stream(envs, theta, rng), None)[0]
+
+
+def collect(
+    envs: Envs, policy: Policy, theta: Array, rng: np.random.Generator, steps: int, stream: Stream
+) -> tuple[Batch, Stream]:
+    """E18 the next `steps` steps of every environment, and where the stream stands then.
+
+    A row after an ending is the reset, which is no data. Raises as play_episodes.
+    """
+    return _play(envs, policy, theta, rng, stream, steps)
+
+
+def _play(
+    envs: Envs,
+    policy: Policy,
+    theta: Array,
+    rng: np.random.Generator,
+    stream: Stream,
+    steps: int | None,
+) -> tuple[Batch, Stream]:
+    """`steps` steps of the stream, or (None) until each environment ended its first episode."""
+    obs, valid = stream.obs, ~stream.ended
+    all_obs = [obs]
+    rows: list[tuple[Array, ...]] = []
+    while len(rows) < steps if steps is not None else valid.any():
         actions, log_prob = policy.sample(theta, obs, rng)
         received, rewards, terminated, truncated, _ = envs.step(to_env(envs, actions))
         obs = _received("observation", received, theta.dtype, len(all_obs))
         rewards = _received("reward", rewards, np.float64, len(all_obs))
         all_obs.append(obs)
-        steps.append(
-            (
-                actions,
-                rewards * running,
-                terminated & running,
-                truncated & running,
-                running,
-                log_prob,
-            )
+        ended = terminated | truncated
+        rows.append(
+            (actions, rewards * valid, terminated & valid, truncated & valid, valid, log_prob)
         )
-        running = running & ~(terminated | truncated)
-    actions, rewards, terminated, truncated, valid, log_prob = map(
-        np.stack, zip(*steps, strict=True)
+        valid = ~ended & (valid | (steps is not None))
+    actions, rewards, terminated, truncated, was_valid, log_prob = (
+        np.stack(column) for column in zip(*rows, strict=True)
     )
     weight = np.full(envs.num_envs, 1 / envs.num_envs)
-    return Batch(
-        np.stack(all_obs), actions, rewards, terminated, truncated, valid, log_prob, weight
+    batch = Batch(
+        np.stack(all_obs), actions, rewards, terminated, truncated, was_valid, log_prob, weight
     )
+    return batch, Stream(obs, ended)
+
+
+def recent_returns(envs: Envs) -> tuple[int, float, float]:
+    """Episodes so far, mean return and mean length of the last hundred (NaN before the first).
+
+    Of environments in Gymnasium's RecordEpisodeStatistics, rewards as they were there.
+    """
+    while not isinstance(envs, RecordEpisodeStatistics):
+        if not isinstance(envs, gym.vector.VectorWrapper):
+            return 0, np.nan, np.nan
+        envs = envs.env
+    if not envs.return_queue:
+        return 0, np.nan, np.nan
+    return envs.episode_count, float(np.mean(envs.return_queue)), float(np.mean(envs.length_queue))
 
 
 def _received(name: str, value: Any, dtype: Any, step: int) -> Array:

@@ -3,11 +3,10 @@
 python scripts/plot.py DIR [--out FILE]
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-import gymnasium as gym
+import cli
 import matplotlib as mpl
 import runs
 
@@ -21,7 +20,7 @@ def draw(folder: Path, out: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(progress["env_steps"], progress["mean_return"], color="C0", label="mean return")
-    threshold = gym.spec(config["env"]).reward_threshold
+    threshold = config["threshold"]
     if threshold is not None:
         axes.axhline(threshold, color="C1", linestyle="--", label=f"threshold {threshold:g}")
     axes.set(xlabel="environment steps", ylabel="return of an episode",
@@ -32,18 +31,18 @@ def draw(folder: Path, out: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 with one line on standard error for a user's mistake."""
-    parser = argparse.ArgumentParser(description="Draw a run's learning curve.")
+    parser = cli.Parser(prog="plot", description="Draw a run's learning curve.")
     parser.add_argument("folder", type=Path, help="a run folder of train.py")
     parser.add_argument("--out", type=Path, help="PNG, SVG or PDF; else DIR/curve.png")
     args = parser.parse_args(argv)
     out = args.out or args.folder / "curve.png"
-    try:
+
+    def command() -> int:
         draw(args.folder, out)
-    except (ValueError, OSError) as error:
-        print(f"plot: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    print(f"picture: {out}")
-    return 0
+        print(f"picture: {out}")
+        return 0
+
+    return cli.run("plot", command)
 
 
 if __name__ == "__main__":

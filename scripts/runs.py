@@ -42,11 +42,13 @@ def write_progress(
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """config.json and the columns of progress.csv; ValueError if it is no run folder."""
+    """What a picture needs of config.json and progress.csv; ValueError if it is no run folder."""
     try:
         config = json.loads((folder / "config.json").read_text())
+        known = {name: config[name] for name in ("algorithm", "env", "seed", "threshold")}
         with (folder / "progress.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        return config, {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-    except (OSError, ValueError, IndexError, TypeError) as error:
-        raise ValueError(f"{folder}: expected a run folder, got {error}") from error
+        columns = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+        return known, {name: columns[name] for name in ("env_steps", "mean_return")}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"{folder}: expected a run folder, got {error!r}") from error

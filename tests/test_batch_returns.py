@@ -41,6 +41,13 @@ def test_returns_are_their_sums_within_the_episode(drawn, gamma):
                 assert weight[t, b] == pytest.approx(gamma ** (t - first), rel=1e-12)
 
 
+def test_whole_number_rewards_and_flags_are_no_trap():
+    ones, flags = np.ones((3, 1), int), np.array([[0], [1], [0]])
+    assert reward_to_go(ones, flags, 0.5).ravel().tolist() == [1.5, 1.0, 1.0]
+    assert total_return(ones, flags, 0.5).ravel().tolist() == [1.5, 1.5, 1.0]
+    assert reward_to_go(np.ones((2, 1), np.float32), flags[:2], 0.5).dtype == np.float32
+
+
 @given(endings(), GAMMAS, RNGS)
 def test_returns_change_no_argument(drawn, gamma, rng):
     rewards, ends = drawn
@@ -73,6 +80,12 @@ def test_ends_are_terminations_truncations_and_rows_that_are_no_data():
     [
         ({"obs": np.zeros((2, 2, 4))}, r"obs: expected shape \(3, 2, any\), got \(2, 2, 4\)"),
         ({"rewards": np.ones(2)}, "rewards: expected shape"),
+        ({"rewards": np.ones((0, 2)), "obs": np.zeros((1, 2, 4))}, "rewards: expected a step"),
+        ({"weight": np.array([2.0, -1.0])}, "weight: expected probabilities, got -1"),
+        ({"weight": np.array([np.nan, 1.0])}, "weight: expected finite"),
+        ({"log_prob": np.full((2, 2), np.nan)}, "log_prob: expected finite"),
+        ({"actions": np.full((2, 2, 1), np.inf)}, "actions: expected finite"),
+        ({"actions": np.full((2, 2), "left")}, "actions: expected numbers"),
         ({"actions": np.zeros((2, 3), int)}, "actions: expected shape"),
         ({"log_prob": np.zeros((2, 2, 1))}, "log_prob: expected shape"),
         ({"weight": np.ones((2, 1))}, "weight: expected shape"),

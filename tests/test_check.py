@@ -85,6 +85,10 @@ def test_check_mean_looks_at_every_component():
         ((np.zeros((3, 1)), np.zeros(2), np.ones(1), 0.1), "expected: expected shape"),
         ((np.zeros((3, 1)), np.zeros(1), np.ones(2), 0.1), "width: expected shape"),
         ((np.zeros((3, 1)), np.zeros(1), np.ones(1), 2.0), "alpha"),
+        ((np.zeros((3, 1)), np.zeros(1), np.ones(1), 0.0), "alpha"),
+        ((np.zeros((3, 0)), np.zeros(0), np.ones(0), 0.1), "number of components"),
+        ((np.arange(3.0)[:, None], np.zeros(1), np.ones(1), 0.1), "width: expected at least"),
+        ((np.zeros((3, 1)), np.zeros(1), -np.ones(1), 0.1), "width: expected at least"),
     ],
 )
 def test_check_mean_refuses(arguments, message):

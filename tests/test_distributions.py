@@ -128,7 +128,7 @@ def test_softmax_never_draws_an_impossible_action(seed):
 def test_samples_follow_the_distribution():
     """By the empirical Bernstein bound, false alarm ≤ 1e-6 each; a shifted mean is refused."""
     rng = np.random.default_rng(0)
-    head, n = Softmax(4), 50_000
+    head, n = Softmax(4), 200_000
     eta = np.array([0.3, -1.0, 2.0, 0.0])
     hits = np.eye(4)[head.sample(np.tile(eta, (n, 1)), rng)]
     assert check_mean(hits, head.probs(eta), np.ones(4), 1e-6).accepted

@@ -1,5 +1,7 @@
 """Every claim of scripts/claims, on random tables, policies, γ; and not vacuously."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +52,23 @@ def test_power_a_claim_fails_where_one_of_its_numbers_is_off_by_a_thousandth(id,
     rows = [(c.compare(right), c.compare(wrong)) for c in CLAIMS if c.id == id]
     assert all(row.error <= row.tolerance for row, _ in rows)
     assert any(row.error > row.tolerance for _, row in rows)
+
+
+def test_power_sampled_rows_refuse_wrong_variants():
+    """200,000 episodes: half the gradient, the variance undivided, J off by a tenth."""
+    right = dataclasses.replace(problem(), episodes=200_000)
+    wrong = dataclasses.replace(right)
+    wrong.__dict__.update(directions=right.directions, gradient=right.gradient / 2,
+                          total=right.total * 1.1)  # fmt: skip
+    sampled = [c for c in CLAIMS if c.compare.__name__.endswith("_sampled")]
+    assert len(sampled) == 3
+    for c in sampled:
+        row = c.compare(right)
+        assert row.error <= row.tolerance
+        assert "too few" not in row.compared
+    for name in ("objective_sampled", "reinforce_sampled"):
+        row = next(c for c in sampled if c.compare.__name__ == name).compare(wrong)
+        assert row.error > row.tolerance
 
 
 def test_dropping_the_discount_is_a_bias_that_shows():

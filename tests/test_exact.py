@@ -34,6 +34,8 @@ def test_values_and_visits_against_dense_inverses(mdp, rng):
     np.testing.assert_allclose(
         exact.action_values(mdp, values), r + mdp.gamma * p @ values, **close
     )
+    expected = r + mdp.gamma * p @ values - values[:, None]
+    np.testing.assert_allclose(exact.advantages(mdp, pi), expected, **close)
     np.testing.assert_allclose(exact.visits(mdp, pi, mdp.gamma), mdp.start @ inverse, **close)
     assert exact.objective(mdp, pi) == pytest.approx(mdp.start @ values, rel=1e-8)
     d = exact.visitation(mdp, pi)
@@ -109,7 +111,7 @@ def test_a_policy_that_never_ends_is_refused_where_gamma_is_1():
 
     mdp = TabularMDP.from_env(gym.make("FrozenLake-v1", **deterministic), 1.0)
     left = np.tile([1.0, 0, 0, 0], (mdp.num_states, 1))
-    with pytest.raises(ValueError, match="never reach an end"):
+    with pytest.raises(ValueError, match="must reach an end"):
         exact.state_values(mdp, left)
     uniform = np.full((mdp.num_states, 4), 0.25)
     assert 0 < exact.objective(mdp, uniform) < 1
@@ -119,7 +121,7 @@ def test_undiscounted_visits_need_an_end():
     transition = np.full((2, 2, 2), 0.5)
     mdp = TabularMDP.from_arrays(transition, np.ones((2, 2)), np.array([1.0, 0.0]), 0.9)
     policy = softmax_policy(2, 2)
-    with pytest.raises(ValueError, match="never reach an end"):
+    with pytest.raises(ValueError, match="must reach an end"):
         exact.policy_gradient(mdp, policy, np.zeros(6), discounted_visits=False)
     np.testing.assert_allclose(exact.policy_gradient(mdp, policy, np.zeros(6)), 0, atol=1e-12)
 
@@ -131,6 +133,13 @@ def test_bad_input_is_named():
             exact.objective(mdp, pi)
         with pytest.raises(ValueError, match="pi: expected shape"):
             exact.enumerate_trajectories(mdp, pi)
+    uniform = np.full((16, 4), 0.25)
+    for pi in (uniform * 2, uniform - [[1, -1, 0, 0]], uniform * np.nan):
+        for function in (exact.objective, exact.enumerate_trajectories, exact.visitation):
+            with pytest.raises(ValueError, match="pi: expected"):
+                function(mdp, pi)
+    with pytest.raises(ValueError, match="values: expected shape"):
+        exact.action_values(mdp, np.zeros(15))
     for policy in (gaussian_policy(16, 1), softmax_policy(16, 3)):
         with pytest.raises(ValueError, match=r"policy: expected Softmax\(4\)"):
             exact.policy_gradient(mdp, policy, np.zeros(policy.num_params))

@@ -12,8 +12,8 @@ LEVELS = {  # a module imports only from lower levels; level 0 holds what import
     "borders": 0,
     "linalg": 1, "optim": 1, "batch": 1, "returns": 1, "mdp": 1, "lqr": 1, "check": 1,
     "network": 1, "distributions": 1,
-    "mdp_env": 2, "policy": 3, "critic": 3,
-    "estimators": 4, "surrogate": 4, "kfac": 4, "exact": 4, "rollout": 4,
+    "mdp_env": 2, "policy": 3,
+    "critic": 4, "estimators": 4, "surrogate": 4, "kfac": 4, "exact": 4, "rollout": 4,
     "algorithms": 5,
 }  # fmt: skip
 MODULES = sorted((ROOT / "minipg").rglob("*.py"))

@@ -98,12 +98,12 @@ def test_tables_that_are_none_are_refused():
     for arguments, message in (
         (
             (short, r, start, 0.9),
-            "transition table: expected rows that sum to 1, row 3 sums to 0.9",
+            "transition table: expected rows that sum to 1, that of state 1, action 1 sums to 0.9",
         ),
         ((negative, r, start, 0.9), "transition table: expected probabilities, got -0.5"),
         ((p * np.nan, r, start, 0.9), "transition: expected finite"),
         ((p, r * np.nan, start, 0.9), "reward: expected finite"),
-        ((p, r, start * 2, 0.9), "start: expected rows that sum to 1"),
+        ((p, r, start * 2, 0.9), "start: expected a sum of 1, got 2"),
         ((p[0], r, start, 0.9), "transition: expected shape"),
         ((p[:, :, :2], r, start, 0.9), "transition: expected shape"),
         ((p, r[:2], start, 0.9), "reward: expected shape"),
@@ -112,8 +112,8 @@ def test_tables_that_are_none_are_refused():
         ((p, r, start, 1.5), "gamma: expected a number in"),
         ((p, r, start, -0.1), "gamma: expected a number in"),
         ((p, r, start, np.nan), "gamma: expected a number in"),
-        ((p, r, start, 1.0), "gamma: expected less than 1 where episodes need not end"),
-        ((stuck, r, start, 1.0, end), "2 states never reach an end, the first is 0"),
+        ((p, r, start, 1.0), "gamma: without discount every state must reach an end"),
+        ((stuck, r, start, 1.0, end), "2 never do, the first is 0"),
         ((p, r, start, 0.9, np.ones(3)), "terminal: expected booleans"),
         ((p, r, start, 0.9, end[:2]), "terminal: expected shape"),
         ((p, r, start, 0.9, end, np.ones((2, 2))), "features: expected shape"),
@@ -124,8 +124,41 @@ def test_tables_that_are_none_are_refused():
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "NoSuchEnv-v0", "Blackjack-v1"])
 def test_an_environment_without_a_table_is_refused(name):
-    with pytest.raises(ValueError, match="env: "):
+    with pytest.raises(ValueError, match="env: .*CartPole|env: .*NoSuch|env: expected a table P"):
         TabularMDP.from_env(name, 0.9)
+
+
+def fake_env(table, start):
+    env = gym.Env()
+    env.P, env.initial_state_distrib = table, start
+    return env
+
+
+def test_an_environment_s_broken_table_is_refused():
+    end = [(1.0, 0, 1.0, True)]
+    for table, start, message in (
+        ({0: {0: [(1.0, 0, np.nan, True)]}}, [1.0], "reward: expected finite"),
+        ({0: {0: [(1.0, 7, 1.0, True)]}}, [1.0], "next_state: expected 0 … 0, got 7"),
+        ({0: {0: end}, 1: {0: end, 1: end}}, [1.0, 0.0], "state 0, action 1 sums to 0"),
+        ({0: {0: end}}, [0.5, 0.5], "start: expected shape"),
+        ({0: {0: end}}, [[1.0]], "start: expected shape"),
+        ({}, [1.0], "env: expected a table"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TabularMDP.from_env(fake_env(table, start), 0.9)
+
+
+def test_a_table_is_a_copy_that_cannot_be_changed():
+    transition, reward, start = arrays()
+    mdp = TabularMDP.from_arrays(transition, reward, start, 0.9)
+    start[:] = 5
+    assert mdp.start.sum() == pytest.approx(1)
+    for array in (mdp.reward, mdp.prob, mdp.start, mdp.features):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    single = TabularMDP.from_arrays(transition.astype(np.float32), reward, mdp.start, 0.9)
+    sums = np.bincount(single.row, single.prob)
+    np.testing.assert_allclose(sums, 1, rtol=1e-15)
 
 
 @given(mdps(), st.integers(1, 3))
@@ -227,6 +260,8 @@ def test_the_vector_environment_refuses_what_is_no_action():
     for actions in (np.array([0, 4]), np.array([-1, 0]), np.array([0]), np.array([0.5, 0.5])):
         with pytest.raises(ValueError, match="actions: expected 2 whole numbers in 0 … 3"):
             envs.step(actions)
-    for arguments in ((0,), (2, -1)):
+    with pytest.raises(ValueError, match="expected a reset before"):
+        TabularVectorEnv(envs.mdp, 2).step(np.zeros(2, int))
+    for arguments in ((0,), (2, -1), (2, 0)):
         with pytest.raises(ValueError, match="num_envs|max_episode_steps"):
             TabularVectorEnv(envs.mdp, *arguments)

@@ -11,8 +11,8 @@ from minipg.optim import adam, adam_init, sgd
 @given(RNGS)
 def test_sgd_climbs(rng):
     theta, g = rng.standard_normal((2, 3))
-    np.testing.assert_allclose(sgd(theta, g, 0.1), theta + 0.1 * g)
-    assert sgd(theta.astype(np.float32), g.astype(np.float32), 0.1).dtype == np.float32
+    np.testing.assert_allclose(sgd(theta, g, None, 0.1)[0], theta + 0.1 * g)
+    assert sgd(theta.astype(np.float32), g.astype(np.float32), None, 0.1)[0].dtype == np.float32
 
 
 @given(RNGS)

@@ -105,7 +105,7 @@ def weights_are_orthogonal_with_their_gain(network):
 
 PLANTED = [
     (7, minipg.rollout, reset_rows_are_no_data,
-     "                running,\n", "                np.ones_like(running),\n"),
+     "truncated & valid, valid, log_prob)", "truncated & valid, valid | True, log_prob)"),
     (8, minipg.algorithms.reinforce, gradient_of_the_discounted_objective,
      "settings.gamma if settings.gamma_t else 1.0", "1.0"),
     (10, minipg.rollout, log_prob_is_of_the_raw_action,
@@ -113,7 +113,7 @@ PLANTED = [
      "        log_prob = policy.log_prob(theta, obs, np.clip(actions, -0.1, 0.1))\n"
      "        received, rewards,"),
     (17, minipg.policy, log_std_is_among_the_parameters,
-     "deta[..., outputs:].sum(-2)", "0 * deta[..., outputs:].sum(-2)"),
+     "deta[..., self.num_outputs :].sum(-2)", "0 * deta[..., self.num_outputs :].sum(-2)"),
     (18, minipg.distributions, dimensions_add_up,
      "0.5 * LOG_2PI).sum(-1)", "0.5 * LOG_2PI).mean(-1)"),
     (20, minipg.policy, shapes_are_strict,

@@ -140,10 +140,26 @@ def test_a_truncated_or_foreign_file_is_refused(tmp_path):
         load_policy(path)  # a pickle is not loaded
     for wrong, message in (
         ({"theta": theta}, "lacks"),
-        ({"theta": theta[1:], "sizes": [3, 4, 2], "head": "Softmax"}, "theta: expected shape"),
-        ({"theta": theta * np.nan, "sizes": [3, 4, 2], "head": "Softmax"}, "theta: expected fini"),
-        ({"theta": theta, "sizes": [3], "head": "Softmax"}, "sizes"),
-        ({"theta": theta, "sizes": [3, 4, 2], "head": "Beta"}, "head"),
+        (
+            {"theta": theta[1:], "sizes": [3, 4, 2], "head": "Softmax", "value_head": False},
+            "theta: expected shape",
+        ),
+        (
+            {"theta": theta * np.nan, "sizes": [3, 4, 2], "head": "Softmax", "value_head": False},
+            "theta: expected fini",
+        ),
+        ({"theta": theta, "sizes": [3.5, 2.5], "head": "Softmax", "value_head": False}, "whole"),
+        (
+            {
+                "theta": theta.astype(int),
+                "sizes": [3, 4, 2],
+                "head": "Softmax",
+                "value_head": False,
+            },
+            "theta: expected floating",
+        ),
+        ({"theta": theta, "sizes": [3], "head": "Softmax", "value_head": False}, "sizes"),
+        ({"theta": theta, "sizes": [3, 4, 2], "head": "Beta", "value_head": False}, "head"),
     ):
         np.savez(path, **wrong)
         with pytest.raises(ValueError, match=message):
@@ -178,6 +194,9 @@ def test_bad_input_is_named(policy):
         ((theta[None], obs, actions, psi), "theta: expected shape"),
         ((broken, obs, actions, psi), r"theta: expected finite numbers, got 1 of \d+"),
         ((theta, obs[:, :2], actions, psi), "obs: expected 3 numbers"),
+        ((np.ones(theta.shape, int), obs, actions, psi), "theta: expected floating-point"),
+        ((theta, obs * np.nan, actions, psi), "obs: expected finite"),
+        ((theta, obs, actions, psi * np.nan), "psi: expected finite"),
         ((theta, np.float64(1), actions, psi), "obs: expected 3 numbers"),
         ((theta, obs, actions[:4], psi), "actions: expected shape"),
         ((theta, obs, actions[..., None], psi), "actions: expected shape"),

@@ -57,6 +57,20 @@ def test_what_trains_has_mean_exactly_grad_j(mdp, hidden, rng, baseline, gamma_t
     np.testing.assert_allclose(mean, truth, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_no_bias_either_where_one_action_is_rare(baseline):
+    """π(rare) = 8e-7, rewards 99 and 100: a cut-off that looks at the own game would show."""
+    mdp = TabularMDP.from_arrays(np.ones((1, 2, 1)), np.array([[99.0, 100.0]]), np.ones(1), 0.9)
+    mdp, policy, theta = mdp.unroll(1), softmax_policy(1, 2), np.array([-7.0, 7.0, 0.0, 0.0])
+    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    settings = Settings(gamma=0.9, baseline=baseline)
+    mean = sum(
+        batch.weight[[i, j, k]].prod() * estimate(policy, theta, games(batch, (i, j, k)), settings)
+        for i in range(2) for j in range(2) for k in range(2)
+    )  # fmt: skip
+    np.testing.assert_allclose(mean, exact.policy_gradient(mdp, policy, theta), rtol=1e-6)
+
+
 @given(two_step_tables(), RNGS)
 @pytest.mark.equation("E08")
 def test_power_a_baseline_that_sees_its_own_game_is_caught(mdp, rng):

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Sequence, Tuple
 
+from minipg import exact
+from minipg.check import check_mean
 from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
 from minipg.policy import Policy, softmax_policy
@@ -140,6 +142,9 @@ def test_unsupported_spaces_and_modes_are_refused():
     same_step = gym.vector.SyncVectorEnv([Toy], autoreset_mode=gym.vector.AutoresetMode.SAME_STEP)
     with pytest.raises(ValueError, match="expected next-step autoreset"):
         adapt(same_step)
+    policy = softmax_policy(2, 2)
+    with pytest.raises(ValueError, match="expected next-step autoreset"):
+        play_episodes(same_step, policy, np.zeros(6), np.random.default_rng(0))
 
 
 def test_nan_from_an_environment_is_named_with_its_step():
@@ -181,6 +186,22 @@ def test_every_kind_of_vector_environment(mode):
     assert batch.valid.sum(0).tolist() == batch.rewards.sum(0).tolist()
     assert (batch.terminated | batch.truncated).sum() == 3
     np.testing.assert_array_equal(batch.obs, again.obs)
+
+
+@pytest.mark.equation("E01")
+def test_games_on_the_real_frozen_lake_have_the_exact_mean():
+    """400 episodes through Gymnasium's own environment against J of the table unrolled to its
+    time limit; false alarm ≤ 1e-6, and a J off by 0.25 is refused."""
+    policy = softmax_policy(16, 4)
+    theta = np.zeros(policy.num_params)
+    theta[2:64:4] = theta[1:64:4] = 1.5  # down or right
+    envs = make_envs("FrozenLake-v1", 400, "sync", 30)
+    batch = play_episodes(envs, policy, theta, np.random.default_rng(0))
+    mdp = TabularMDP.from_env("FrozenLake-v1", 1.0).unroll(30)
+    truth = exact.objective(mdp, policy.probs(theta, mdp.features))
+    won = batch.rewards.sum(0)[:, None]
+    assert check_mean(won, np.array([truth]), np.ones(1), 1e-6).accepted
+    assert not check_mean(won, np.array([truth + 0.25]), np.ones(1), 1e-6).accepted
 
 
 def test_sync_and_async_give_the_same_batch():

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import cli
 import gymnasium as gym
 import numpy as np
 import plot
@@ -16,7 +18,9 @@ import train
 import verify
 
 from claims.problem import Row
+from minipg.algorithms import reinforce
 from minipg.policy import load_policy
+from minipg.rollout import make_envs, play_episodes
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SHORT = ["reinforce", "CartPole-v1", "--steps", "500", "--num-envs", "4"]
@@ -73,6 +77,9 @@ def test_the_seed_determines_the_files_to_the_byte(tmp_path):
         (["reinforce", "CartPole-v1", "--gamma", "2"], "gamma: expected a number in"),
         (["reinforce", "CartPole-v1", "--num-envs", "0"], "num_envs: expected"),
         (["reinforce", "CartPole-v1", "--steps", "0"], "--steps: expected 1 or more"),
+        (["reinforce", "CartPole-v1", "--learning-rate", "inf"], "learning_rate: expected"),
+        (["reinforce", "CartPole-v1", "--shared"], "--shared: expected with actor_critic"),
+        (["reinforce", "CartPole-v1", "--rescale-actions"], "rescale_actions: expected a bounded"),
         (["reinforce", "CartPole-v1", "--seed", "-1"], "--seed: expected 0 or more"),
         (["reinforce", "CartPole-v1", "--hidden", "0"], "sizes: expected"),
         (["reinforce", "CliffWalking-v1"], "--max-episode-steps: expected for CliffWalking-v1"),
@@ -87,12 +94,16 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, argum
     assert not list(tmp_path.iterdir())  # and nothing was left behind
 
 
-@pytest.mark.parametrize("arguments", [["--fast"], ["--baseline", "best"], ["--steps", "many"]])
+@pytest.mark.parametrize(
+    "arguments", [["--fast"], ["--base", "none"], ["--baseline", "best"], ["--steps", "many"]]
+)
 def test_unknown_options_and_values_are_refused(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         train.main([*SHORT, *arguments])
     assert stop.value.code == 2
-    assert "error: " in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("train")
+    assert error.count("\n") == 1
 
 
 def test_help_explains_every_option(capsys):
@@ -137,6 +148,70 @@ def test_killed_at_any_moment_only_whole_files_are_left(tmp_path, monkeypatch):
     assert "parameters.npz" in names  # the last was killed after a write
 
 
+def test_the_saved_parameters_are_the_trained_and_evaluated_ones(tmp_path):
+    """By the algorithm's own loop with these very options, and by playing the saved θ again."""
+    out = tmp_path / "run"
+    options = "--gamma 0.5 --baseline none --learning-rate 0.3 --seed 5 --hidden 3,2"
+    assert run_short(out, *options.split(), "--max-episode-steps", "30") == 0
+    policy, theta = load_policy(out / "parameters.npz")
+    assert policy.network.sizes == (4, 3, 2, 2)
+    envs, rng = make_envs("CartPole-v1", 4, None, 30), np.random.default_rng(5)
+    settings = reinforce.Settings(gamma=0.5, baseline="none", learning_rate=0.3)
+    initial = policy.init(rng, dtype=np.float32)
+    *_, (trained, record) = reinforce.reinforce(envs, policy, initial, settings, 500, rng)
+    np.testing.assert_array_equal(theta, trained)
+    last = read_csv(out)[-1]
+    assert {name: float(last[name]) for name in record} == record
+    fresh = np.random.default_rng([5, 1])
+    returns = play_episodes(make_envs("CartPole-v1", 100, None, 30), policy, theta, fresh).rewards
+    result = json.loads((out / "result.json").read_text())
+    assert result["mean_return"] == returns.sum(0).mean() <= 30
+    assert result["stderr"] == pytest.approx(returns.sum(0).std(ddof=1) / 10)
+
+
+def test_an_environment_of_one_s_own_by_its_module(tmp_path, monkeypatch):
+    (tmp_path / "own_env.py").write_text(
+        "import gymnasium as gym\nfrom gymnasium.envs.classic_control import CartPoleEnv\n"
+        "gym.register('Own-v0', CartPoleEnv, max_episode_steps=9, reward_threshold=8)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "run"
+    assert train.main(["reinforce", "own_env:Own-v0", "--steps", "50", "--out", str(out)]) == 0
+    assert json.loads((out / "result.json").read_text())["threshold"] == 8
+    assert plot.main([str(out)]) == 0
+
+
+def test_a_run_that_breaks_says_where_and_keeps_what_it_saved(tmp_path, monkeypatch, capsys):
+    """The environment's reward is NaN from its 300th step on."""
+    (tmp_path / "nan_env.py").write_text(
+        "import gymnasium as gym\nfrom gymnasium.envs.classic_control import CartPoleEnv\n"
+        "class NanEnv(CartPoleEnv):\n"
+        "    count = 0\n"
+        "    def step(self, action):\n"
+        "        NanEnv.count += 1\n"
+        "        obs, r, *rest = super().step(action)\n"
+        "        return obs, float('nan') if NanEnv.count > 300 else r, *rest\n"
+        "gym.register('Nan-v0', NanEnv, max_episode_steps=9)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    out = tmp_path / "run"
+    arguments = ["nan_env:Nan-v0", "--num-envs", "2", "--out", str(out)]
+    assert train.main(["reinforce", *arguments]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"stopped in iteration \d+: reward: .* in environment [01] at step \d", error)
+    load_policy(out / "parameters.npz")
+    assert read_csv(out)
+    assert not (out / "result.json").exists()
+
+
+def test_ctrl_c_is_one_line_and_status_130(capsys):
+    def command():
+        raise KeyboardInterrupt
+
+    assert cli.run("train", command) == 130
+    assert capsys.readouterr().err.startswith("train: interrupted")
+
+
 def test_gaussian_policies_and_async_train_too(tmp_path):
     out = ["--out", str(tmp_path / "run")]
     assert train.main(["reinforce", "Pendulum-v1", "--steps", "300", "--num-envs", "2",
@@ -175,6 +250,23 @@ def test_verify_prints_a_row_a_claim_and_fails_where_one_does(capsys, monkeypatc
     assert "0 of 1 hold" in out
 
 
+@pytest.mark.parametrize(("gamma", "scale", "shift", "features"), [
+    (0.9999, 1.0, 0.0, 1.0), (0.9, 1e-7, 0.0, 1.0), (0.99, 1.0, 1e4, 1.0), (0.9, 1.0, 0.0, 100.0),
+    (0.9, 1e6, 0.0, 1.0), (0.0, 1.0, 0.0, 1.0),
+])  # fmt: skip
+def test_verify_holds_whatever_the_scale(tmp_path, capsys, gamma, scale, shift, features):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "table.npz", transition=rng.dirichlet(np.ones(3), (3, 2)).astype("f4"),
+             start=np.eye(3)[0], gamma=gamma, features=features * rng.standard_normal((3, 2)),
+             reward=scale * rng.standard_normal((3, 2, 3)) + shift)  # fmt: skip
+    status = verify.main([str(tmp_path / "table.npz")])
+    assert status == 0, capsys.readouterr().out
+
+
+def test_verify_holds_without_discount(capsys):
+    assert verify.main(["CliffWalking-v1", "--gamma", "1"]) == 0, capsys.readouterr().out
+
+
 def test_verify_takes_a_table_of_one_s_own(tmp_path, capsys):
     rng = np.random.default_rng(0)
     path = tmp_path / "table.npz"
@@ -184,10 +276,15 @@ def test_verify_takes_a_table_of_one_s_own(tmp_path, capsys):
     assert verify.main([str(path)]) == 0
     np.savez(path, **{**arrays, "transition": arrays["transition"] * 0.5})
     assert verify.main([str(path)]) == 2
-    assert "row 0 sums to 0.5" in capsys.readouterr().err
+    assert "state 0, action 0 sums to 0.5" in capsys.readouterr().err
     np.savez(path, **{**arrays, "reward": np.ones((3, 2))})
     assert verify.main([str(path)]) == 2
     assert "where the action matters" in capsys.readouterr().err
     assert verify.main(["CartPole-v1"]) == 2
     assert verify.main(["FrozenLake-v1", "--gamma", "1.5"]) == 2
+    np.savez(path, **arrays)
+    assert verify.main([str(path), "--gamma", "0.9"]) == 2
+    np.savez(path, **arrays, terminals=np.zeros(3, bool))
+    assert verify.main([str(path)]) == 2
+    assert "terminals" in capsys.readouterr().err
     assert verify.main([str(tmp_path / "none.npz")]) == 2

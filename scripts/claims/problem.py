@@ -9,6 +9,7 @@ import numpy as np
 
 from minipg import exact
 from minipg.batch import Batch
+from minipg.critic import compatible_advantage
 from minipg.estimators import gradients
 from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
@@ -93,6 +94,20 @@ class Problem:
         """Of each component (P,) of estimates (B, P), exactly."""
         weight = self.batch.weight
         return weight @ (estimates - weight @ estimates) ** 2
+
+    @cached_property
+    def directions(self) -> np.ndarray:
+        """∇J and two random directions (3, P), each of length 1."""
+        v = np.vstack([self.gradient, self.rng.standard_normal((2, len(self.theta)))])
+        return v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-300)
+
+    def along(self, batch: Batch, psi: np.ndarray) -> np.ndarray:
+        """Σ_t ψ_t ∇log π of each column along each direction (B, 3), by jvp."""
+        parts = [
+            compatible_advantage(self.policy, self.theta, v, batch.obs[:-1], batch.actions)
+            for v in self.directions
+        ]
+        return np.stack([(batch.valid * psi * part).sum(0) for part in parts], -1)
 
     @cached_property
     def played(self) -> Batch:

@@ -43,8 +43,12 @@ def policy_gradient_theorem(p: Problem) -> Row:
 def advantage_has_mean_zero(p: Problem) -> Row:
     pi = p.policy.probs(p.theta, p.mdp.features)
     values = exact.state_values(p.mdp, pi)
-    q = exact.action_values(p.mdp, values)
-    error = p.error((pi * q).sum(1), values)
+    q, advantages = exact.action_values(p.mdp, values), exact.advantages(p.mdp, pi)
+    error = worst(
+        p.error((pi * q).sum(1), values),
+        p.error(q - values[:, None], advantages),
+        p.error((pi * advantages).sum(1) + values, values),
+    )
     return Row(f"all {len(values)} states", error, 1e-9)
 
 
