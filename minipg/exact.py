@@ -1,5 +1,7 @@
 """Exact truth about a TabularMDP: values, visits, ∇J by sparse solves; trajectories by enumeration.
 
+`quadrature` is the enumeration of a linear-quadratic problem.
+
 Axes: S states, A actions, T steps, B trajectories, P parameters; pi (S, A) is π(a|s).
 No function forms an S×S dense matrix. Each takes complex π too, so complex-step holds.
 """
@@ -10,7 +12,8 @@ from scipy.sparse.linalg import splu
 
 from minipg.batch import Batch
 from minipg.borders import Array, check_finite, check_shape
-from minipg.distributions import Softmax
+from minipg.distributions import Gaussian, Softmax
+from minipg.lqr import LQR, reward
 from minipg.mdp import TabularMDP
 from minipg.policy import Policy
 
@@ -70,6 +73,44 @@ def visitation(mdp: TabularMDP, pi: Array) -> Array:
     return np.append(alive, 1 - alive.sum())
 
 
+def _softmax(mdp: TabularMDP, policy: Policy) -> Softmax:
+    if not isinstance(policy.head, Softmax) or policy.head.n != mdp.num_actions:
+        raise ValueError(f"policy: expected Softmax({mdp.num_actions}), got {policy.head}")
+    return policy.head
+
+
+def optimal_action_values(mdp: TabularMDP) -> Array:
+    """Q*(s, a) = r(s, a) + γ E max_b Q*(s′, b) (S, A), by value iteration: what Q-learning learns.
+
+    No critic: with π ≠ π* it biases the policy gradient (footnote 4).
+    """
+    q = np.zeros((mdp.num_states, mdp.num_actions))
+    while True:
+        new = action_values(mdp, q.max(1))
+        if np.abs(new - q).max() <= 1e-13 * np.abs(new).max():
+            return new
+        q = new
+
+
+def expected_score(
+    mdp: TabularMDP, policy: Policy, theta: Array, psi: Array, discounted_visits: bool = True
+) -> Array:
+    """E Σ_t γ^t ∇log π(a_t|s_t) ψ(s_t, a_t) (P,) for any table ψ (S, A); γ^t dropped if not asked.
+
+    = Σ_s Σ_t γ^t P(s_t = s) Σ_a π(a|s) ψ(s, a) ∇log π(a|s).
+    """
+    head = _softmax(mdp, policy)
+    check_shape("psi", psi, (mdp.num_states, mdp.num_actions))
+    eta, tape = policy.forward(theta, mdp.features)
+    pi = head.probs(eta)
+    visited = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)
+    weight = visited[:, None] * pi * psi
+    deta = np.zeros_like(eta)
+    for a in range(mdp.num_actions):
+        deta += weight[:, a, None] * head.score(eta, np.full(len(eta), a))
+    return policy.vjp(theta, tape, deta)
+
+
 def policy_gradient(
     mdp: TabularMDP, policy: Policy, theta: Array, discounted_visits: bool = True
 ) -> Array:
@@ -79,16 +120,23 @@ def policy_gradient(
     then estimates, no gradient of J where γ < 1 (errata 7).
     Source: Sutton et al. 2000, theorem 1.
     """
-    if not isinstance(policy.head, Softmax) or policy.head.n != mdp.num_actions:
-        raise ValueError(f"policy: expected Softmax({mdp.num_actions}), got {policy.head}")
-    eta, tape = policy.forward(theta, mdp.features)
-    pi = policy.head.probs(eta)
-    visited = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)
-    weight = visited[:, None] * pi * advantages(mdp, pi)
-    deta = np.zeros_like(eta)
-    for a in range(mdp.num_actions):
-        deta += weight[:, a, None] * policy.head.score(eta, np.full(len(eta), a))
-    return policy.vjp(theta, tape, deta)
+    _softmax(mdp, policy)
+    psi = advantages(mdp, policy.probs(theta, mdp.features))
+    return expected_score(mdp, policy, theta, psi, discounted_visits)
+
+
+def bootstrap_bias(
+    mdp: TabularMDP, policy: Policy, theta: Array, error: Array, lam: float
+) -> Array:
+    """E19 bias (P,) of GAE with the critic V^π + error, error (S,); λ = 0: A2C's δ.
+
+    GAE changes by −e(s_t) + γ(1−λ) Σ_i (γλ)^i e(s_{t+1+i}); the first is a baseline. So the bias
+    is E Σ γ^t ∇log π ψ with ψ(s, a) = γ(1−λ) E[y(s′)], y = (I − γλ P_π)⁻¹ error (footnote 6).
+    """
+    pi = policy.probs(theta, mdp.features)
+    y = _solve(mdp, pi, mdp.gamma * lam, error, transposed=False)
+    psi = mdp.gamma * (1 - lam) * (mdp.continuing @ y).reshape(pi.shape)
+    return expected_score(mdp, policy, theta, psi)
 
 
 def enumerate_trajectories(mdp: TabularMDP, pi: Array, most: int = 200_000) -> tuple[Batch, Array]:
@@ -140,3 +188,49 @@ def enumerate_trajectories(mdp: TabularMDP, pi: Array, most: int = 200_000) -> t
         weight=weight,
     )
     return batch, states
+
+
+def quadrature(lqr: LQR, policy: Policy, theta: Array, nodes: int = 4) -> Batch:
+    """A Batch whose columns are nodes of Gauss–Hermite quadrature over all noise of an LQR.
+
+    s_0, and at each step a and s′, each component at `nodes` points: expectations of what is a
+    polynomial of degree below 2·nodes in each Gaussian are exact, and the slides' estimators are
+    such polynomials for a linear Gaussian policy. ValueError without a horizon.
+    """
+    if lqr.horizon is None or not isinstance(policy.head, Gaussian):
+        raise ValueError(f"lqr: expected a horizon and a Gaussian policy, got {lqr.horizon}")
+    n, d = lqr.G.shape
+    z, w = np.polynomial.hermite_e.hermegauss(nodes)
+    size = n + lqr.horizon * (d + n) - n  # the last s′ changes no reward: one point, its mean
+    if nodes**size > 1_000_000:
+        raise ValueError(f"lqr: expected at most 1000000 columns, got {nodes}^{size}")
+    grid = np.stack(np.meshgrid(*[z] * size, indexing="ij"), -1).reshape(-1, size)
+    weights = np.stack(np.meshgrid(*[w / w.sum()] * size, indexing="ij"), -1)
+    noise = iter(np.split(grid, np.cumsum([n] + [d, n] * (lqr.horizon - 1)), axis=1))
+    root = {name: _root(getattr(lqr, name)) for name in "WC"}
+    states, actions, rewards, log_probs = [lqr.mean + next(noise) @ root["C"].T], [], [], []
+    for t in range(lqr.horizon):
+        eta, _ = policy.forward(theta, states[-1])
+        mu, log_std = policy.head.split(eta)
+        actions.append(mu + np.exp(log_std) * next(noise))
+        log_probs.append(policy.head.log_prob(eta, actions[-1]))
+        rewards.append(reward(lqr, states[-1], actions[-1]))
+        mean = states[-1] @ lqr.F.T + actions[-1] @ lqr.G.T
+        states.append(mean + next(noise) @ root["W"].T if t < lqr.horizon - 1 else mean)
+    shape = (lqr.horizon, len(grid))
+    return Batch(
+        obs=np.stack(states),
+        actions=np.stack(actions),
+        rewards=np.stack(rewards),
+        terminated=np.indices(shape)[0] == lqr.horizon - 1,
+        truncated=np.zeros(shape, bool),
+        valid=np.ones(shape, bool),
+        log_prob=np.stack(log_probs),
+        weight=weights.reshape(-1, size).prod(1),
+    )
+
+
+def _root(covariance: Array) -> Array:
+    """A matrix r with r rᵀ = covariance."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0))

@@ -3,7 +3,15 @@
 `verify.py` runs them on an environment's own table, the test suite on random problems.
 """
 
-from claims import s1_reinforce, s2_baselines, s3_actor_critic, s5_trpo
+from claims import s1_reinforce, s2_baselines, s3_actor_critic, s4_gae, s5_trpo  # noqa: F401
 from claims.problem import CLAIMS, Problem
 
-__all__ = ["CLAIMS", "Problem", "s1_reinforce", "s2_baselines", "s3_actor_critic", "s5_trpo"]
+__all__ = [
+    "CLAIMS",
+    "Problem",
+    "s1_reinforce",
+    "s2_baselines",
+    "s3_actor_critic",
+    "s4_gae",
+    "s5_trpo",
+]

@@ -14,7 +14,7 @@ from minipg.estimators import gradients
 from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
 from minipg.policy import Policy
-from minipg.returns import discounts, reward_to_go, total_return
+from minipg.returns import discounts, reward_to_go, td_error, total_return
 from minipg.rollout import play_episodes
 
 ALPHA = 1e-6  # probability with which a statistical row fails though the code is right
@@ -79,6 +79,23 @@ class Problem:
         return exact.policy_gradient(self.start, self.policy, self.theta)
 
     @cached_property
+    def v(self) -> np.ndarray:  # V of the states passed (T+1, B)
+        return self.values[self.states]
+
+    @cached_property
+    def q(self) -> np.ndarray:  # Q of the pairs passed (T, B)
+        return self.action_values[self.states[:-1], self.batch.actions]
+
+    def delta(self, values: np.ndarray) -> np.ndarray:
+        """δ_t (T, B) of a critic's values (T+1, B)."""
+        batch = self.batch
+        return td_error(batch.rewards, values, batch.terminated, batch.valid, self.start.gamma)
+
+    @cached_property
+    def critic_error(self) -> np.ndarray:  # of a critic that is wrong in every state (S,)
+        return self.rng.standard_normal(self.start.num_states) * np.abs(self.values).max()
+
+    @cached_property
     def estimates(self) -> np.ndarray:  # REINFORCE of each trajectory (B, P)
         return gradients(self.policy, self.theta, self.batch, self.total)
 
@@ -89,6 +106,20 @@ class Problem:
     def mean(self, psi: np.ndarray) -> np.ndarray:
         """E Σ_t ∇log π ψ_t (P,), exactly."""
         return self.batch.weight @ gradients(self.policy, self.theta, self.batch, psi)
+
+    def unbiased(self, *psis: np.ndarray) -> float:
+        """Largest error of E Σ_t γ^t ∇log π ψ_t against ∇J."""
+        return worst(*(self.error(self.mean(self.gamma_t * psi), self.gradient) for psi in psis))
+
+    def given_pairs(self, x: np.ndarray, table: np.ndarray) -> tuple[float, int]:
+        """Error of E[x_t | s_t, a_t] against table (S, A), and how many pairs were compared."""
+        valid = self.batch.valid
+        weight = np.broadcast_to(self.batch.weight, valid.shape)[valid]
+        pair = (self.states[:-1] * self.start.num_actions + self.batch.actions)[valid]
+        total = np.bincount(pair, weight, table.size)
+        seen = total > 1e-12  # rarer pairs lose their digits to rounding
+        got = np.bincount(pair, weight * x[valid], table.size)[seen] / total[seen]
+        return self.error(got, table.ravel()[seen]), int(seen.sum())
 
     def variance(self, estimates: np.ndarray) -> np.ndarray:
         """Of each component (P,) of estimates (B, P), exactly."""

@@ -1,0 +1,190 @@
+"""The oracle for continuous actions: against quadrature, differences, samples."""
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import RNGS
+from test_mdp import OneEnv
+
+from minipg import exact, lqr
+from minipg.batch import moments
+from minipg.check import central_difference, check_mean
+from minipg.estimators import gradients
+from minipg.lqr import LQR
+from minipg.lqr_env import LQRVectorEnv
+from minipg.policy import gaussian_policy, softmax_policy
+from minipg.returns import discounts, gae, reward_to_go, td_error, total_return
+from minipg.rollout import play_episodes
+
+
+@st.composite
+def problems(draw, horizons=(1, 2, 3, None), most=2):
+    """A random problem with n, d ≤ most, a stable θ and the policy that it belongs to."""
+    n, d, rng = draw(st.integers(1, most)), draw(st.integers(1, most)), draw(RNGS)
+    horizon = draw(st.sampled_from(horizons))
+
+    def covariance(size):
+        root = rng.standard_normal((size, size))
+        return (root @ root.T + (root @ root.T).T) / 2
+
+    problem = LQR(
+        0.4 * rng.standard_normal((n, n)), 0.4 * rng.standard_normal((n, d)), covariance(n),
+        covariance(d), covariance(n), rng.standard_normal(n), covariance(n),
+        draw(st.sampled_from([0.0, 0.5, 0.9])), horizon,
+    )  # fmt: skip
+    return problem, gaussian_policy(n, d), 0.3 * rng.standard_normal(n * d + 2 * d)
+
+
+@given(problems())
+@pytest.mark.equation("E05")
+def test_policy_gradient_is_the_gradient_of_j(drawn):
+    problem, policy, theta = drawn
+    assert len(theta) == policy.num_params
+    numeric = [central_difference(lambda x: lqr.objective(problem, x), theta, e)
+               for e in np.eye(len(theta))]  # fmt: skip
+    got = lqr.policy_gradient(problem, theta)
+    np.testing.assert_allclose(got, numeric, rtol=1e-5, atol=1e-6 * (1 + np.abs(got).max()))
+
+
+@given(problems(), RNGS)
+@pytest.mark.equation("E11", "E12", "E28")
+def test_v_is_the_mean_of_q_and_q_is_the_reward_and_the_next_v(drawn, rng):
+    """Both expectations by quadrature, exact for quadratics; J the mean of V(s_0) likewise."""
+    problem, policy, theta = drawn
+    n, d = problem.G.shape
+    z, w = np.polynomial.hermite_e.hermegauss(3)
+    solution = lqr.solve(problem, theta)
+    s = rng.standard_normal(n)
+    mu, log_std = policy.head.split(policy.forward(theta, s)[0])
+
+    def mean_over(size, f):
+        grid = np.stack(np.meshgrid(*[z] * size, indexing="ij"), -1).reshape(-1, size)
+        weight = np.stack(np.meshgrid(*[w / w.sum()] * size, indexing="ij"), -1)
+        return weight.reshape(-1, size).prod(1) @ f(grid)
+
+    times = range(problem.horizon) if problem.horizon is not None else [0]
+    for t in times:
+        v = lqr.state_values(problem, solution, s, t)
+        q = mean_over(d, lambda e, t=t: lqr.action_values(
+            problem, solution, np.broadcast_to(s, (len(e), n)), mu + np.exp(log_std) * e, t
+        ))  # fmt: skip
+        assert q == pytest.approx(v, rel=1e-9, abs=1e-9)
+        a = rng.standard_normal(d)
+        root = np.linalg.cholesky(problem.W + 1e-300 * np.eye(n))
+        following = mean_over(n, lambda e, t=t, a=a, root=root: lqr.state_values(
+            problem, solution, s @ problem.F.T + a @ problem.G.T + e @ root.T, t + 1
+        ))  # fmt: skip
+        expected = lqr.reward(problem, s, a) + problem.gamma * following
+        assert lqr.action_values(problem, solution, s, a, t) == pytest.approx(expected, rel=1e-8,
+                                                                              abs=1e-8)  # fmt: skip
+    root = np.linalg.cholesky(problem.C + 1e-300 * np.eye(n))
+    j = mean_over(n, lambda e: lqr.state_values(problem, solution, problem.mean + e @ root.T))
+    assert lqr.objective(problem, theta) == pytest.approx(j, rel=1e-9, abs=1e-9)
+
+
+@given(problems(horizons=(1, 2), most=1), RNGS)
+@pytest.mark.equation("E03", "E05", "E10", "E12", "E14", "E20", "E21", "E24")
+def test_the_gaussian_estimators_have_mean_grad_j(drawn, rng):
+    """Exact, by quadrature: R, reward-to-go, Q, A, δ with the exact V, GAE with it at any λ."""
+    problem, policy, theta = drawn
+    batch = exact.quadrature(problem, policy, theta, nodes=5)
+    solution, steps = lqr.solve(problem, theta), range(problem.horizon)
+    truth = lqr.policy_gradient(problem, theta)
+    values = np.stack([lqr.state_values(problem, solution, batch.obs[t], t)
+                       for t in range(problem.horizon + 1)])  # fmt: skip
+    q = np.stack([lqr.action_values(problem, solution, batch.obs[t], batch.actions[t], t)
+                  for t in steps])  # fmt: skip
+    delta = td_error(batch.rewards, values, batch.terminated, batch.valid, problem.gamma)
+    to_go = reward_to_go(batch.rewards, batch.ends, problem.gamma)
+    gamma_t = discounts(batch.ends, problem.gamma)
+    lam = rng.random()
+    assert batch.weight @ total_return(batch.rewards, batch.ends, problem.gamma)[0] == (
+        pytest.approx(lqr.objective(problem, theta), rel=1e-9, abs=1e-9)
+    )
+    variances = {}
+    for name, psi in {
+        "R": total_return(batch.rewards, batch.ends, problem.gamma),
+        "to go": gamma_t * to_go,
+        "Q": gamma_t * q,
+        "A": gamma_t * (q - values[:-1]),
+        "delta": gamma_t * delta,
+        "gae": gamma_t * gae(delta, batch.ends, problem.gamma, lam),
+        "to go - V": gamma_t * (to_go - values[:-1]),
+    }.items():
+        mean, covariance = moments(gradients(policy, theta, batch, psi), batch.weight)
+        np.testing.assert_allclose(mean, truth, rtol=1e-7, atol=1e-8, err_msg=name)
+        variances[name] = np.trace(covariance)
+    assert variances["A"] <= variances["delta"] + 1e-9 * variances["R"]
+
+
+def example(horizon=3):
+    return LQR(np.array([[0.9]]), np.array([[0.5]]), np.eye(1), 0.1 * np.eye(1), 0.04 * np.eye(1),
+               np.ones(1), 0.25 * np.eye(1), 0.9, horizon)  # fmt: skip
+
+
+def test_the_vector_environment_plays_it():
+    """Mean of s_T, and of rewards clipped to [−9, 0], against quadrature-free sampling bounds."""
+    envs = LQRVectorEnv(example(), 20_000)
+    policy, theta = gaussian_policy(1, 1), np.array([-0.8, 0.1, -1.0])
+    batch = play_episodes(envs, policy, theta, np.random.default_rng(0))
+    assert batch.rewards.shape == (3, 20_000)
+    assert batch.terminated[-1].all()
+    np.testing.assert_allclose(batch.rewards, lqr.reward(envs.lqr, batch.obs[:-1], batch.actions))
+    # E cos of a Gaussian is e^{−var/2} cos(mean): bounded, so the test is rigorous
+    loop, shift = 0.9 - 0.5 * 0.8, 0.5 * 0.1
+    mean, var = 1.0, 0.25
+    for t in range(4):
+        samples = np.cos(batch.obs[t])
+        truth = np.exp(-var / 2) * np.cos(mean)
+        assert check_mean(samples, np.array([truth]), np.array([2.0]), 1e-6).accepted
+        assert not check_mean(samples, np.array([truth + 0.1]), np.array([2.0]), 1e-6).accepted
+        mean, var = loop * mean + shift, loop**2 * var + 0.04 + 0.25 * np.exp(-2.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*Box action space")  # unbounded by nature
+def test_the_vector_environment_passes_gymnasium_s_checks():
+    check_env(OneEnv(LQRVectorEnv(example(), 1)), skip_render_check=True)
+
+
+def test_truncation_and_resets():
+    envs = LQRVectorEnv(example(None), 2, max_episode_steps=2)
+    with pytest.raises(ValueError, match="expected a reset"):
+        envs.step(np.zeros((2, 1)))
+    envs.reset(seed=0)
+    flags = [envs.step(np.zeros((2, 1)))[1:4] for _ in range(4)]
+    assert [f[2].all() for f in flags] == [False, True, False, False]
+    assert not any(f[1].any() for f in flags)
+    assert not flags[2][0].any()  # the reset is no transition
+    with pytest.raises(ValueError, match="actions: expected shape"):
+        envs.step(np.zeros(2))
+    for arguments in ((0,), (1, 0)):
+        with pytest.raises(ValueError, match="num_envs|max_episode_steps"):
+            LQRVectorEnv(example(), *arguments)
+
+
+def test_bad_problems_are_named():
+    e = example()
+    for change, message in (
+        ({"F": np.eye(2)}, "F: expected shape"),
+        ({"Q": np.array([[np.nan]])}, "Q: expected finite"),
+        ({"C": -np.eye(1)}, "C: expected a covariance"),
+        ({"gamma": 1.0, "horizon": None}, "gamma: expected less than 1 without a horizon"),
+        ({"gamma": 2.0}, "gamma: expected a number"),
+        ({"horizon": 0}, "horizon: expected"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            LQR(**{**e.__dict__, **change})
+    two = {"F": np.eye(2), "G": np.eye(2), "W": np.eye(2), "C": np.eye(2), "mean": np.zeros(2)}
+    with pytest.raises(ValueError, match="Q: expected a symmetric matrix"):
+        LQR(**{**e.__dict__, **two, "Q": np.array([[1.0, 2.0], [0.0, 1.0]]), "R": np.eye(2)})
+    with pytest.raises(ValueError, match="theta: expected shape"):
+        lqr.objective(e, np.zeros(2))
+    with pytest.raises(ValueError, match="theta: expected a stable policy"):
+        lqr.objective(example(None), np.array([1.0, 0, 0]))
+    for problem, policy in ((example(None), gaussian_policy(1, 1)), (e, softmax_policy(1, 2))):
+        with pytest.raises(ValueError, match="lqr: expected a horizon and a Gaussian policy"):
+            exact.quadrature(problem, policy, np.zeros(policy.num_params))
+    with pytest.raises(ValueError, match="at most 1000000 columns"):
+        exact.quadrature(e, gaussian_policy(1, 1), np.zeros(3), nodes=50)
