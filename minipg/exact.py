@@ -95,8 +95,10 @@ def optimal_action_values(mdp: TabularMDP) -> Array:
 def expected_score(
     mdp: TabularMDP, policy: Policy, theta: Array, psi: Array, discounted_visits: bool = True
 ) -> Array:
-    """E Σ_t γ^t ∇log π(a_t|s_t) ψ(s_t, a_t) (P,) for any table ψ (S, A); γ^t dropped if not asked.
+    """E20 E Σ_t γ^t ∇log π(a_t|s_t) ψ(s_t, a_t) (P,) for any table ψ (S, A).
 
+    With ψ = Q^π or A^π + any b(s) it is ∇J, with another critic ∇J and its bias (errata 10).
+    discounted_visits=False drops the γ^t.
     = Σ_s Σ_t γ^t P(s_t = s) Σ_a π(a|s) ψ(s, a) ∇log π(a|s).
     """
     head = _softmax(mdp, policy)

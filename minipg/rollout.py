@@ -66,7 +66,8 @@ def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
     if rescale_actions:
         if not (isinstance(actions, Box) and actions.is_bounded()):
             raise ValueError(f"rescale_actions: expected a bounded Box of actions, got {actions}")
-        envs = RescaleAction(envs, -1.0, 1.0)
+        one = np.ones(actions.shape, actions.dtype)
+        envs = RescaleAction(envs, -one, one)
     return ClipAction(envs) if isinstance(actions, Box) else envs
 
 

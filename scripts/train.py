@@ -20,6 +20,7 @@ import numpy as np
 import runs
 import scipy
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
+from presets import PRESETS
 from tqdm import tqdm
 
 from minipg.algorithms import actor_critic, reinforce
@@ -30,7 +31,6 @@ ALGORITHMS = {
     "reinforce": (reinforce.reinforce, reinforce.Settings),
     "actor_critic": (actor_critic.actor_critic, actor_critic.Settings),
 }
-PRESETS: dict[tuple[str, str], dict[str, Any]] = {}
 EVALUATION_EPISODES = 100
 SECONDS_BETWEEN_WRITES = 1.0
 

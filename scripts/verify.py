@@ -20,6 +20,15 @@ from minipg.policy import Policy, softmax_policy
 MOST_TRAJECTORIES, MOST_STARTS = 15_000, 20
 
 
+def read_table(table: str, gamma: float | None) -> TabularMDP:
+    """A file's table, which has its own γ, or an environment's; ValueError if it is neither."""
+    if not table.endswith(".npz"):
+        return TabularMDP.from_env(table, 0.99 if gamma is None else gamma)
+    if gamma is not None:
+        raise ValueError("--gamma: expected with an ENV only, a file has its own")
+    return TabularMDP.from_npz(table)
+
+
 def unrolled_start(mdp: TabularMDP, policy: Policy, theta: np.ndarray) -> TabularMDP:
     """The table unrolled from the states where the action matters most, as far as is enumerable."""
     pi = policy.probs(theta, mdp.features)
@@ -54,12 +63,7 @@ def _count(mdp: TabularMDP, start: np.ndarray, horizon: int) -> float:
 def verify(args: argparse.Namespace) -> int:
     """Print a row per claim; 0 if all hold, 1 if one does not; ValueError for a mistake."""
     began = time.perf_counter()
-    if args.table.endswith(".npz"):
-        if args.gamma is not None:
-            raise ValueError("--gamma: expected with an ENV only, a file has its own")
-        mdp = TabularMDP.from_npz(args.table)
-    else:
-        mdp = TabularMDP.from_env(args.table, 0.99 if args.gamma is None else args.gamma)
+    mdp = read_table(args.table, args.gamma)
     policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
     theta = policy.init(np.random.default_rng(args.seed), 1.0)
     start = unrolled_start(mdp, policy, theta)

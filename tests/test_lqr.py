@@ -143,7 +143,7 @@ def test_the_vector_environment_plays_it():
         mean, var = loop * mean + shift, loop**2 * var + 0.04 + 0.25 * np.exp(-2.0)
 
 
-@pytest.mark.filterwarnings("ignore:.*Box action space")  # unbounded by nature
+@pytest.mark.filterwarnings("ignore:.*Box (action|observation) space")  # unbounded by nature
 def test_the_vector_environment_passes_gymnasium_s_checks():
     check_env(OneEnv(LQRVectorEnv(example(), 1)), skip_render_check=True)
 

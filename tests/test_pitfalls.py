@@ -7,12 +7,18 @@ import numpy as np
 import pytest
 from test_rollout import Toy, vector
 
+import minipg.algorithms.actor_critic
 import minipg.algorithms.reinforce
+import minipg.critic
 import minipg.distributions
+import minipg.estimators
 import minipg.network
+import minipg.optim
 import minipg.policy
+import minipg.returns
 import minipg.rollout
 from minipg import exact
+from minipg.batch import Batch
 from minipg.check import complex_step
 from minipg.mdp import TabularMDP
 from minipg.policy import gaussian_policy, softmax_policy
@@ -103,6 +109,111 @@ def weights_are_orthogonal_with_their_gain(network):
             assert not b.any()
 
 
+def ending_batch() -> Batch:
+    """Two columns of five steps: a truncation, a termination, both at once, resets between."""
+    rng = np.random.default_rng(0)
+    terminated, truncated, valid = (np.zeros((5, 2), bool) for _ in range(3))
+    truncated[1, 0] = terminated[2, 1] = terminated[4, 0] = truncated[4, 0] = True
+    valid[:] = True
+    valid[2, 0] = valid[3, 1] = False
+    return Batch(
+        rng.standard_normal((6, 2, 2)), np.zeros((5, 2), int), np.where(valid, 1.0, 0.0),
+        terminated, truncated, valid, np.zeros((5, 2)), np.full(2, 0.5),
+    )  # fmt: skip
+
+
+def advantages_of(module, values):
+    """The module's λ = 0.5, γ = 0.9 advantages of ending_batch under a critic's values (6, 2)."""
+
+    class Table:
+        def values(self, phi, theta, obs):
+            return values
+
+    return module.advantage(Table(), None, None, ending_batch(), 0.9, 0.5)[0]
+
+
+def a_constant_reward_leaves_no_advantage_at_a_truncation(critic):
+    got = advantages_of(critic, np.full((6, 2), 10.0))
+    assert got[0, 0] == pytest.approx(0)
+    assert got[1, 0] == pytest.approx(0)
+
+
+def episodes_do_not_leak(critic):
+    """What happens after an ending does not change what came before."""
+    values = np.random.default_rng(1).standard_normal((6, 2))
+    later = values.copy()
+    later[3:, 0] += 100.0
+    np.testing.assert_allclose(advantages_of(critic, values)[:2, 0],
+                               advantages_of(critic, later)[:2, 0])  # fmt: skip
+
+
+def a_terminal_on_the_time_limit_has_no_value_after_it(critic):
+    values = np.zeros((6, 2))
+    values[5, 0] = 100.0
+    assert advantages_of(critic, values)[4, 0] == pytest.approx(1.0)
+
+
+def gae_is_its_sum(returns):
+    """δ and Σ (γλ)^i δ written out with a V that differs in every state, no ending."""
+    r, v = np.arange(4.0)[:, None], 1.0 + np.arange(5.0)[:, None] ** 2
+    ends = np.array([[False], [False], [True], [False]])
+    delta = returns.td_error(r, v, ends, np.ones((4, 1), bool), 0.5)
+    expected = np.array([0 + 0.5 * 2 - 1, 1 + 0.5 * 5 - 2, 2 - 5, 3 + 0.5 * 17 - 10])
+    np.testing.assert_allclose(delta[:, 0], expected)
+    sums = [expected[0] + 0.25 * expected[1] + 0.0625 * expected[2],
+            expected[1] + 0.25 * expected[2], expected[2], expected[3]]  # fmt: skip
+    np.testing.assert_allclose(returns.gae(delta, ends, 0.5, 0.5)[:, 0], sums)
+
+
+def advantages_scale_with_rewards_and_values(returns):
+    r, v, flags = np.ones((3, 1)), np.arange(4.0)[:, None], np.zeros((3, 1), bool)
+    one = returns.td_error(r, v, flags, ~flags, 0.9)
+    np.testing.assert_allclose(returns.td_error(10 * r, 10 * v, flags, ~flags, 0.9), 10 * one)
+
+
+def one_sample_normalizes_to_zero(returns):
+    with np.errstate(all="ignore"):
+        assert returns.normalize(np.array([[3.0]]), np.array([[True]])).tolist() == [[0.0]]
+
+
+def normalization_is_used(algorithm):
+    """With ψ scaled the first step of plain ascent is another."""
+    steps = []
+    for normalize in (False, True):
+        envs = minipg.rollout.adapt(vector(4))
+        settings = algorithm.Settings(normalize=normalize, optimiser="sgd", n_steps=8)
+        loop = algorithm.actor_critic(envs, softmax_policy(2, 2), np.zeros(6), settings, 32,
+                                      np.random.default_rng(0))  # fmt: skip
+        steps.append(next(loop)[0])
+    assert not np.allclose(*steps)
+
+
+def the_ratio_starts_at_one_to_the_bit(estimators):
+    policy, theta, batch = play(minipg.rollout, vector(8))
+    assert (estimators.importance_weight(policy, theta, batch) == 1).all()
+
+
+def the_density_integrates_to_one(distributions):
+    a = np.linspace(-40, 40, 200_001)[:, None]
+    eta = np.tile([0.3, 0.2], (len(a), 1))
+    total = np.exp(distributions.Gaussian(1).log_prob(eta, a)).sum() * (a[1, 0] - a[0, 0])
+    assert total == pytest.approx(1, abs=1e-9)
+
+
+def absorbing_statistics_changes_no_argument(policy_module):
+    theta = np.ones(6)
+    description = softmax_policy(2, 2)
+    policy = policy_module.Policy(description.network, description.head)
+    policy_module.absorb_normalization(policy, theta, np.ones(2), np.full(2, 2.0))
+    assert theta.tolist() == [1.0] * 6
+
+
+def rmsprop_is_its_closed_form(optim):
+    new, square = optim.rmsprop(np.zeros(1), np.array([2.0]), np.ones(1), 0.5, 0.9, 0.1)
+    assert square == pytest.approx([0.9 + 0.1 * 4])
+    assert new == pytest.approx([0.5 * 2 / (np.sqrt(1.3) + 0.1)])
+
+
 PLANTED = [
     (7, minipg.rollout, reset_rows_are_no_data,
      "truncated & valid, valid, log_prob)", "truncated & valid, valid | True, log_prob)"),
@@ -122,13 +233,37 @@ PLANTED = [
      "np.asarray(value, dtype)"),
     (25, minipg.rollout, the_seed_determines_the_run, "seed=int(rng.integers(2**31))", "seed=None"),
     (26, minipg.rollout, actions_start_where_the_space_does, "actions + space.start", "actions"),
+    (1, minipg.critic, a_constant_reward_leaves_no_advantage_at_a_truncation,
+     "values, batch.terminated,", "values, batch.terminated | batch.truncated,"),
+    (2, minipg.critic, episodes_do_not_leak,
+     "gae(delta, batch.ends,", "gae(delta, 0 * batch.ends,"),
+    (3, minipg.critic, a_terminal_on_the_time_limit_has_no_value_after_it,
+     "values, batch.terminated,", "values, batch.terminated & ~batch.truncated,"),
+    (4, minipg.returns, gae_is_its_sum, "~terminated * values[1:]", "~terminated * values[:-1]"),
+    (5, minipg.returns, gae_is_its_sum, "after * going_on[t]", "after * going_on[t - 1]"),
+    (6, minipg.returns, gae_is_its_sum, "after = np.zeros_like(total[0])", "after = 1.0 * x[-1]"),
+    (9, minipg.returns, one_sample_normalizes_to_zero, "(chosen.std() + 1e-8)", "chosen.std()"),
+    (9, minipg.algorithms.actor_critic, normalization_is_used,
+     "psi = normalize(psi, batch.valid)", "psi = psi"),
+    (11, minipg.estimators, the_ratio_starts_at_one_to_the_bit,
+     "batch.obs[:-1], batch.actions) - batch.log_prob",
+     "batch.obs[1:], batch.actions) - batch.log_prob"),
+    (19, minipg.distributions, the_density_integrates_to_one,
+     "z = (actions - mu) * np.exp(-log_std)\n        return (-0.5",
+     "z = (np.arcsinh(actions) - mu) * np.exp(-log_std)\n        return (-0.5"),
+    (21, minipg.returns, advantages_scale_with_rewards_and_values,
+     "- values[:-1])", "- np.clip(values[:-1], -1, 1))"),
+    (22, minipg.policy, absorbing_statistics_changes_no_argument,
+     "absorbed = theta.copy()", "absorbed = theta"),
+    (24, minipg.optim, rmsprop_is_its_closed_form,
+     "gradient / (np.sqrt(square) + eps)", "gradient / np.sqrt(square + eps)"),
     (29, minipg.network, weights_are_orthogonal_with_their_gain, "(gain * (q", "(1.0 * (q"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("module", "check", "right", "wrong"),
-    [pytest.param(*row, marks=pytest.mark.pitfall(number), id=str(number))
+    [pytest.param(*row, marks=pytest.mark.pitfall(number), id=f"{number} {row[1].__name__}")
      for number, *row in PLANTED],
 )  # fmt: skip
 def test_the_property_holds_and_catches_the_planted_bug(module, check, right, wrong):

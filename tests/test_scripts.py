@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import cli
+import estimators
 import gymnasium as gym
 import numpy as np
 import plot
@@ -16,10 +17,11 @@ import pytest
 import runs
 import train
 import verify
+from presets import PRESETS
 
 from claims.problem import Row
 from minipg.algorithms import reinforce
-from minipg.policy import load_policy
+from minipg.policy import gaussian_policy, load_policy, save_policy, softmax_policy
 from minipg.rollout import make_envs, play_episodes
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -212,6 +214,42 @@ def test_ctrl_c_is_one_line_and_status_130(capsys):
     assert capsys.readouterr().err.startswith("train: interrupted")
 
 
+def test_actor_critic_trains_in_all_its_forms(tmp_path):
+    """Pendulum's preset with both normalisations; the saved θ acts on raw observations."""
+    out = tmp_path / "pendulum"
+    assert train.main(["actor_critic", "Pendulum-v1", "--steps", "1000", "--out", str(out)]) == 0
+    config = json.loads((out / "config.json").read_text())
+    assert config["optimiser"] == PRESETS["actor_critic", "Pendulum-v1"]["optimiser"] == "rmsprop"
+    assert config["hidden"] == [64, 64]
+    policy, theta = load_policy(out / "parameters.npz")
+    envs = make_envs("Pendulum-v1", 100, rescale_actions=True)
+    returns = play_episodes(envs, policy, theta, np.random.default_rng([0, 1])).rewards.sum(0)
+    result = json.loads((out / "result.json").read_text())
+    assert result["mean_return"] == pytest.approx(returns.mean())
+    shared = ["--shared", "--steps", "300", "--state-dependent-std", "--n-steps", "4"]
+    assert train.main(["actor_critic", "Pendulum-v1", *shared, "--out", str(tmp_path / "s")]) == 0
+    assert load_policy(tmp_path / "s" / "parameters.npz")[0].value_head
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["CartPole-v1", "--lam", "1.5"], "lam: expected a number in"),
+        (["CartPole-v1", "--gamma", "-1"], "gamma: expected a number in"),
+        (["CartPole-v1", "--n-steps", "0"], "n_steps: expected a number in"),
+        (["Pendulum-v1", "--critic", "q"], "critic: expected discrete actions for q"),
+        (["CartPole-v1", "--critic", "q", "--shared"], "critic: expected v for a network shared"),
+        (["CartPole-v1", "--rescale-actions"], "rescale_actions: expected a bounded Box"),
+    ],
+)
+def test_actor_critic_s_mistakes_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(["actor_critic", *arguments]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1]
+    assert not list(tmp_path.rglob("parameters.npz"))
+
+
 def test_gaussian_policies_and_async_train_too(tmp_path):
     out = ["--out", str(tmp_path / "run")]
     assert train.main(["reinforce", "Pendulum-v1", "--steps", "300", "--num-envs", "2",
@@ -237,6 +275,34 @@ def test_verify_holds_on_gymnasium_s_tables(table, capsys):
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert {row["id"] for row in rows} >= {"E01", "E12", "E26", "E28", "E30", "errata 7"}
     assert all(row["holds"] for row in rows)
+
+
+def test_estimators_prints_the_table_of_psi(tmp_path, capsys):
+    """Bias 0 to 1e-12 where the slides say so, the sampled moments within their errors."""
+    picture = tmp_path / "psi.png"
+    assert estimators.main(["FrozenLake-v1", "--json", "--plot", str(picture)]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["critic_error"] > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = {(row["critic"], row["psi"]): row for row in table["rows"]}
+    biased = {psi for (critic, psi), row in rows.items() if row["bias"] > 1e-12}
+    assert {k for k, row in rows.items() if k[0] == "exact" and row["bias"] > 1e-12} == set()
+    unbiased = {"total reward R", "reward-to-go", "reward-to-go − V", "A_(N), N = ∞", "GAE, λ = 1"}
+    assert biased == {psi for _, psi in rows} - unbiased
+    for row in rows.values():
+        assert abs(row["sampled_bias_along"] - row["bias_along"]) < 2 * row["sampled_bias_error"]
+        assert abs(row["sampled_variance"] - row["variance"]) < 2 * row["sampled_variance_error"]
+    exact_a = rows["exact", "A = Q − V"]
+    assert exact_a["variance"] < rows["exact", "Q"]["variance"]
+    errors = [rows["learned", f"GAE, λ = {lam}"]["bias"] for lam in ("0", "0.5", "0.9")]
+    assert errors == sorted(errors, reverse=True)
+    assert estimators.main(["FrozenLake-v1"]) == 0
+    assert "A = Q − V" in capsys.readouterr().out
+    save_policy(tmp_path / "p.npz", softmax_policy(16, 4, (3,)), np.ones(67, np.float32))
+    assert estimators.main(["--policy", str(tmp_path / "p.npz")]) == 0
+    save_policy(tmp_path / "p.npz", gaussian_policy(16, 4), np.ones(72))
+    assert estimators.main(["--policy", str(tmp_path / "p.npz")]) == 2
+    assert estimators.main(["--policy", str(tmp_path / "none.npz")]) == 2
 
 
 def test_verify_prints_a_row_a_claim_and_fails_where_one_does(capsys, monkeypatch):
