@@ -36,16 +36,25 @@ class Critic(Protocol):
         """ψ_t (T, B) for the policy's gradient."""
 
 
-def advantage(
-    critic: Critic, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float
+def td_errors(
+    critic: Critic, phi: Array, theta: Array, batch: Batch, gamma: float
 ) -> tuple[Array, Array]:
-    """GAE (T, B) from a critic's V, and that V (T, B): their sum is the λ-return (E15).
+    """E14 δ (T, B) from a critic's V, and that V (T, B).
 
-    λ = 0: the target r + γV(s′); λ = 1: Σ γ^i r, and V where the window or a truncation cuts.
+    V + GAE of these δ is the λ-return, the critic's target (E15): at λ = 0 it is r + γV(s′), at
+    λ = 1 it is Σ γ^i r, and V where the window or a truncation cuts.
     """
     values = critic.values(phi, theta, batch.obs).astype(np.float64)
     delta = td_error(batch.rewards, values, batch.terminated, batch.valid, gamma)
-    return gae(delta, batch.ends, gamma, lam), values[:-1]
+    return delta, values[:-1]
+
+
+def advantage(
+    critic: Critic, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float
+) -> Array:
+    """E24 GAE (T, B) from a critic's V."""
+    delta, _ = td_errors(critic, phi, theta, batch, gamma)
+    return gae(delta, batch.ends, gamma, lam)
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class VCritic:
 
     def psi(self, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float) -> Array:
         """E16, E24 GAE."""
-        return advantage(self, phi, theta, batch, gamma, lam)[0]
+        return advantage(self, phi, theta, batch, gamma, lam)
 
 
 @dataclass(frozen=True)
@@ -89,12 +98,12 @@ class SharedCritic:
     def gradient(
         self, phi: Array, theta: Array, obs: Array, actions: Array, target: Array, adv: Array
     ) -> Array:
-        """None: it is part of the gradient in θ."""
+        """φ itself, which is empty: the value's gradient is part of that in θ."""
         return phi
 
     def psi(self, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float) -> Array:
         """E24 GAE."""
-        return advantage(self, phi, theta, batch, gamma, lam)[0]
+        return advantage(self, phi, theta, batch, gamma, lam)
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ class QCritic:
         return self.network.vjp(phi, tape, error)
 
     def psi(self, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float) -> Array:
-        """E12 Q_φ(s, a) − Σ_b π(b|s) Q_φ(s, b); γ and λ are in the targets only."""
+        """E12 Q_φ(s, a) − Σ_b π(b|s) Q_φ(s, b); γ is in the target, λ is not used."""
         obs = batch.obs[:-1]
         taken = np.take_along_axis(self.action_values(phi, obs), batch.actions[..., None], -1)
         return taken[..., 0] - self.values(phi, theta, obs)
@@ -167,7 +176,7 @@ class CompatibleCritic:
         return np.concatenate([self.v.gradient(phi_v, theta, obs, actions, target, adv), dw])
 
     def psi(self, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float) -> Array:
-        """E13 A_w; γ and λ are in the targets only."""
+        """E13 A_w; γ and λ are in the GAE it is fitted to."""
         w = self.split(phi)[1]
         return compatible_advantage(self.policy, theta, w, batch.obs[:-1], batch.actions)
 

@@ -80,16 +80,17 @@ def _softmax(mdp: TabularMDP, policy: Policy) -> Softmax:
 
 
 def optimal_action_values(mdp: TabularMDP) -> Array:
-    """Q*(s, a) = r(s, a) + γ E max_b Q*(s′, b) (S, A), by value iteration: what Q-learning learns.
+    """E13 Q*(s, a) = r(s, a) + γ E max_b Q*(s′, b) (S, A), which Q-learning learns; iterated.
 
-    No critic: with π ≠ π* it biases the policy gradient (footnote 4).
+    No critic: with π ≠ π* it biases the policy gradient (footnote 4). ValueError where it grows.
     """
     q = np.zeros((mdp.num_states, mdp.num_actions))
-    while True:
+    for _ in range(100_000):
         new = action_values(mdp, q.max(1))
         if np.abs(new - q).max() <= 1e-13 * np.abs(new).max():
             return new
         q = new
+    raise ValueError(f"mdp: expected values that converge, γ = {mdp.gamma} and they do not")
 
 
 def expected_score(

@@ -34,10 +34,14 @@ class LQR:
 
     def __post_init__(self) -> None:
         n, d = finite_array("G", self.G, (None, None)).shape
-        finite_array("F", self.F, (n, n))
-        finite_array("mean", self.mean, (n,))
-        for name, size in (("Q", n), ("R", d), ("W", n), ("C", n)):
-            matrix = finite_array(name, getattr(self, name), (size, size))
+        shapes: dict[str, tuple[int, ...]] = {
+            "G": (n, d), "F": (n, n), "mean": (n,),
+            "Q": (n, n), "R": (d, d), "W": (n, n), "C": (n, n),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            object.__setattr__(self, name, finite_array(name, getattr(self, name), shape))
+        for name in ("Q", "R", "W", "C"):
+            matrix = getattr(self, name)
             if not np.array_equal(matrix, matrix.T):
                 raise ValueError(f"{name}: expected a symmetric matrix, got {matrix.tolist()}")
             if name in "WC" and np.linalg.eigvalsh(matrix).min() < -1e-12:
@@ -45,8 +49,8 @@ class LQR:
         check_range("gamma", self.gamma, 0, 1)
         if self.horizon is None and self.gamma == 1:
             raise ValueError("gamma: expected less than 1 without a horizon, got 1")
-        if self.horizon is not None:
-            check_range("horizon", self.horizon, 1)
+        if self.horizon is not None and not (isinstance(self.horizon, int) and self.horizon >= 1):
+            raise ValueError(f"horizon: expected a whole number from 1, got {self.horizon}")
 
 
 class Solution(NamedTuple):
@@ -72,7 +76,7 @@ def _closed_loop(lqr: LQR, theta: Array) -> tuple[Array, Array, Array, Array, Ar
 def solve(lqr: LQR, theta: Array) -> Solution:
     """P_t = Q̃ + MᵀRM + γ LᵀP_{t+1}L with L = F̃ + G̃M; c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
 
-    ValueError where, without a horizon, the policy's cost is infinite (√γ L is not stable).
+    ValueError where, without a horizon, √γ L is not stable.
     """
     f, g, q, m, sigma, noise = _closed_loop(lqr, theta)
     loop, cost = f + g @ m, q + m.T @ lqr.R @ m
@@ -93,6 +97,14 @@ def solve(lqr: LQR, theta: Array) -> Solution:
     return Solution(ps, cs)
 
 
+def _time(lqr: LQR, t: int) -> int:
+    """Which of the solution's t; ValueError beyond the horizon."""
+    if lqr.horizon is None:
+        return 0
+    check_range("t", t, 0, lqr.horizon)
+    return t
+
+
 def _quadratic(p: Array, s: Array) -> Array:
     x = np.concatenate([s, np.ones((*s.shape[:-1], 1))], -1)
     return np.einsum("...i,ij,...j->...", x, p, x)
@@ -100,13 +112,13 @@ def _quadratic(p: Array, s: Array) -> Array:
 
 def state_values(lqr: LQR, solution: Solution, s: Array, t: int = 0) -> Array:
     """V^π_t(s) (...) at s (..., n); t counts only where there is a horizon."""
-    t = t if lqr.horizon is not None else 0
+    t = _time(lqr, t)
     return -(_quadratic(solution.P[t], s) + solution.c[t])
 
 
 def action_values(lqr: LQR, solution: Solution, s: Array, a: Array, t: int = 0) -> Array:
     """E11, E12 Q^π_t(s, a) = −(sᵀQs + aᵀRa) + γ E_w V_{t+1}(Fs + Ga + w) (...)."""
-    t = t + 1 if lqr.horizon is not None else 0
+    t = _time(lqr, t + 1)
     n = len(lqr.F)
     expected = -(_quadratic(solution.P[t], s @ lqr.F.T + a @ lqr.G.T)
                  + np.trace(solution.P[t][:n, :n] @ lqr.W) + solution.c[t])  # fmt: skip

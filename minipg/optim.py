@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minipg.borders import Array
+from minipg.borders import Array, check_finite
 
 
 def sgd_init(theta: Array) -> None:
@@ -18,8 +18,10 @@ def sgd(theta: Array, gradient: Array, state: None, learning_rate: float) -> tup
 
 
 def clip_norm(gradient: Array, most: float) -> Array:
-    """The gradient, shortened to norm `most` if it is longer."""
-    norm = np.linalg.norm(gradient)
+    """The gradient, shortened to norm `most` if it is longer; ValueError if it is not finite."""
+    check_finite("gradient", gradient)
+    largest = float(np.abs(gradient).max(initial=0)) or 1.0  # its square may overflow
+    norm = largest * float(np.linalg.norm(gradient / gradient.dtype.type(largest)))
     return gradient * gradient.dtype.type(most / norm) if norm > most else gradient
 
 

@@ -186,8 +186,8 @@ def gaussian_policy(
 
 
 def absorb_normalization(policy: Policy, theta: Array, mean: Array, std: Array) -> Array:
-    """θ′ that does with an observation s what θ does with (s − mean)/std; mean, std (D,)."""
-    absorbed = theta.copy()
+    """θ′, in float64, that does with s what θ does with (s − mean)/std; mean, std (D,)."""
+    absorbed = theta.astype(np.float64)
     w, b = policy.network.layers(absorbed)[0]
     b -= (mean / std) @ w
     w /= std[:, None]

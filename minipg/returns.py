@@ -7,7 +7,7 @@ and where the window ends it counts, and the sum stops there.
 
 import numpy as np
 
-from minipg.borders import Array
+from minipg.borders import Array, check_range
 
 
 def discounted_sum(x: Array, ends: Array, rate: float) -> Array:
@@ -37,7 +37,8 @@ def td_error(rewards: Array, values: Array, terminated: Array, valid: Array, gam
     >>> td_error(np.ones((2, 1)), values, flags, np.ones((2, 1), bool), 0.5).ravel().tolist()
     [1.0, -1.0]
     """
-    return valid * (rewards + gamma * ~terminated * values[1:] - values[:-1])
+    going_on = np.logical_not(terminated)
+    return valid * (rewards + gamma * going_on * values[1:] - values[:-1])
 
 
 def gae(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
@@ -50,6 +51,7 @@ def gae(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
     >>> gae(np.ones((3, 1)), np.zeros((3, 1), bool), 1.0, 0.5).ravel().tolist()
     [1.75, 1.5, 1.0]
     """
+    check_range("lam", lam, 0, 1)
     return discounted_sum(delta, ends, gamma * lam)
 
 
@@ -59,6 +61,7 @@ def n_step_advantage(delta: Array, ends: Array, gamma: float, n: int) -> Array:
     Fewer steps where the episode or the window ends before. All later steps are taken off the
     infinite trace, so the cost does not depend on N.
     """
+    check_range("n", n, 1)
     n = min(n, len(delta))
     trace = discounted_sum(delta, ends, gamma)
     ended_before = np.cumsum(ends, 0) - ends  # (T, B), how many ends lie before step t
@@ -85,7 +88,7 @@ def normalize(psi: Array, valid: Array) -> Array:
 
     No unbiased baseline: mean and scale see the sample's own ψ. One sample alone becomes 0.
     """
-    chosen = psi[valid]
+    chosen = psi[valid] if valid.any() else np.zeros(1)
     return valid * (psi - chosen.mean()) / (chosen.std() + 1e-8)
 
 

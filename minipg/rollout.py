@@ -53,6 +53,39 @@ def _check_autoreset(envs: Envs) -> None:
         raise ValueError(f"envs: expected next-step autoreset, got {mode}")
 
 
+class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+    """Raises ValueError, naming environment and step, where an observation or reward is not finite.
+
+    It stands below any normalisation, whose statistics would spread a NaN to all environments.
+    """
+
+    def __init__(self, env: Envs):
+        super().__init__(env)
+        self.steps = 0
+
+    def _check(self, name: str, value: Any) -> None:
+        array = np.asarray(value)
+        bad = ~np.isfinite(array).reshape(len(array), -1).all(1)
+        if bad.any():
+            i = int(bad.argmax())
+            raise ValueError(f"{name}: expected finite numbers, got {array[i]} in environment {i} "
+                             f"at step {self.steps}")  # fmt: skip
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """As the environments', checked."""
+        obs, info = self.env.reset(**options)
+        self._check("observation", obs)
+        return obs, info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """As the environments', checked."""
+        obs, rewards, terminated, truncated, info = self.env.step(actions)
+        self.steps += 1
+        self._check("observation", obs)
+        self._check("reward", rewards)
+        return obs, rewards, terminated, truncated, info
+
+
 def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
     """Gymnasium's own wrappers: returns counted, observations flat, Box actions clipped."""
     _check_autoreset(envs)
@@ -62,6 +95,7 @@ def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
         if not space.is_np_flattenable:
             raise ValueError(f"observation space: expected one that flattens, got {space}")
         envs = FlattenObservation(envs)
+    envs = CheckFinite(envs)
     actions = envs.single_action_space
     if rescale_actions:
         if not (isinstance(actions, Box) and actions.is_bounded()):
@@ -96,6 +130,11 @@ def to_env(envs: Envs, actions: Array) -> Array:
     return actions.reshape(-1, *(space.shape or ())).astype(space.dtype)
 
 
+def _flat(obs: Any, theta: Array) -> Array:
+    """A copy of what came, as θ's dtype: an environment may overwrite its own buffer."""
+    return np.array(obs, theta.dtype)
+
+
 class Stream(NamedTuple):
     """Where a stream of experience stands: obs (B, D) and which episodes just ended (B,)."""
 
@@ -108,7 +147,7 @@ def start_stream(envs: Envs, theta: Array, rng: np.random.Generator) -> Stream:
     no environment shares its stream (Gymnasium's seed n is NumPy's default_rng(n)).
     """
     _check_autoreset(envs)
-    obs = _received("observation", envs.reset(seed=int(rng.integers(2**31)))[0], theta.dtype, 0)
+    obs = _flat(envs.reset(seed=int(rng.integers(2**31)))[0], theta)
     return Stream(obs, np.zeros(envs.num_envs, bool))
 
 
@@ -117,7 +156,7 @@ def play_episodes(envs: Envs, policy: Policy, theta: Array, rng: np.random.Gener
 
     T is the longest episode's length; after its end a column is not `valid`. Ends only if every
     episode does. rng alone determines the batch.
-    Raises ValueError, naming step and environment, where an observation or reward is not finite.
+    In adapted environments an observation or reward that is not finite raises ValueError.
     """
     return _play(envs, policy, theta, rng, start_stream(envs, theta, rng), None)[0]
 
@@ -147,8 +186,8 @@ def _play(
     while len(rows) < steps if steps is not None else valid.any():
         actions, log_prob = policy.sample(theta, obs, rng)
         received, rewards, terminated, truncated, _ = envs.step(to_env(envs, actions))
-        obs = _received("observation", received, theta.dtype, len(all_obs))
-        rewards = _received("reward", rewards, np.float64, len(all_obs))
+        obs = _flat(received, theta)
+        rewards = np.array(rewards, np.float64)
         all_obs.append(obs)
         ended = terminated | truncated
         rows.append(
@@ -177,14 +216,3 @@ def recent_returns(envs: Envs) -> tuple[int, float, float]:
     if not envs.return_queue:
         return 0, np.nan, np.nan
     return envs.episode_count, float(np.mean(envs.return_queue)), float(np.mean(envs.length_queue))
-
-
-def _received(name: str, value: Any, dtype: Any, step: int) -> Array:
-    """A copy (an environment may overwrite its buffer) of what came; ValueError if not finite."""
-    array = np.array(value, dtype)
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(1)
-    if bad.any():
-        env = int(bad.argmax())
-        raise ValueError(f"{name}: expected finite numbers, got {array[env]} in environment {env} "
-                         f"at step {step}")  # fmt: skip
-    return array

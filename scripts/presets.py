@@ -10,7 +10,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "num_envs": 16, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01,
     },
     ("actor_critic", "Pendulum-v1"): {
-        "steps": 1_000_000, "num_envs": 8, "n_steps": 8, "hidden": (64, 64), "gamma": 0.9,
+        "steps": 1_000_000, "num_envs": 8, "n_steps": 8, "hidden": (64, 64), "gamma": 0.95,
         "lam": 0.9, "optimiser": "rmsprop", "learning_rate": 0.002, "critic_learning_rate": 0.003,
         "rescale_actions": True, "normalize_observations": True, "normalize_rewards": True,
     },

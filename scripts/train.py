@@ -5,6 +5,7 @@ python scripts/train.py ALGORITHM ENV [--seed N] [--steps N] [--num-envs N] [--o
 
 import argparse
 import dataclasses
+import itertools
 import os
 import platform
 import sys
@@ -125,6 +126,9 @@ def train(args: argparse.Namespace) -> int:
     policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
     rng = np.random.default_rng(args.seed)
     initial = policy.init(rng, dtype=np.float32)
+    began = written = time.perf_counter()
+    loop = run(envs, policy, initial, settings, args.steps, rng)
+    first = next(loop)  # what does not fit shows here, before anything is written
     folder = args.out or Path("runs") / f"{args.algorithm}-{args.env.replace('/', '-')}-{args.seed}"
     versions = {"python": platform.python_version(), "numpy": np.__version__,
                 "scipy": scipy.__version__, "gymnasium": gym.__version__}  # fmt: skip
@@ -140,24 +144,22 @@ def train(args: argparse.Namespace) -> int:
         std = np.sqrt(scaler.obs_rms.var + scaler.epsilon)
         return absorb_normalization(policy, theta, scaler.obs_rms.mean, std)
 
-    began = written = time.perf_counter()
     records: list[dict[str, Any]] = []
     try:
         with tqdm(total=args.steps, unit=" steps", unit_scale=True) as bar:
-            for theta, record in run(envs, policy, initial, settings, args.steps, rng):
+            for theta, record in itertools.chain([first], loop):
                 now = time.perf_counter()
                 records.append({**record, "seconds": round(now - began, 3)})
+                trained = on_raw_observations(theta)
                 bar.update(min(record["env_steps"], args.steps) - bar.n)
                 bar.set_postfix(mean_return=f"{record['mean_return']:.1f}", refresh=False)
                 if now - written > SECONDS_BETWEEN_WRITES:
-                    runs.write_progress(folder, policy, on_raw_observations(theta), records)
+                    runs.write_progress(folder, policy, trained, records)
                     written = now
     except ValueError as error:
-        if records:
-            runs.write_progress(folder, policy, on_raw_observations(theta), records)
+        runs.write_progress(folder, policy, trained, records)
         raise ValueError(f"stopped in iteration {len(records) + 1}: {error}") from error
     seconds = time.perf_counter() - began
-    trained = on_raw_observations(theta)
     runs.write_progress(folder, policy, trained, records)
     envs.close()
     result = {
@@ -175,8 +177,10 @@ def train(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 with one line on standard error for a user's mistake."""
-    env = parser().parse_args(argv).env
-    args = parser(env).parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    ids = [word.split(":")[-1] for word in words]
+    env = next((id for id in ids if words and (words[0], id) in PRESETS), None)
+    args = parser(env).parse_args(words)
     return cli.run("train", lambda: train(args))
 
 

@@ -17,16 +17,16 @@ from minipg.critic import (
     CompatibleCritic,
     SharedCritic,
     VCritic,
-    advantage,
     compatible_advantage,
     least_squares,
     lstd,
     make_critic,
+    td_errors,
 )
 from minipg.estimators import gradients
 from minipg.mdp_env import TabularVectorEnv
 from minipg.network import MLP
-from minipg.optim import clip_norm
+from minipg.optim import adam, adam_init, clip_norm
 from minipg.policy import absorb_normalization, gaussian_policy, softmax_policy
 from minipg.returns import gae, gae_ensemble, n_step_advantage, normalize, td_error
 from minipg.rollout import adapt, collect, policy_for, recent_returns, start_stream
@@ -165,8 +165,8 @@ def test_each_critic_s_gradient_is_that_of_its_loss_with_the_target_constant(rng
         critic.init(rng, np.float64).shape
     )
     obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
-    to_target, values = advantage(critic, phi, theta, batch, 0.9, 0.0)
-    target, adv = (values + to_target)[batch.valid], rng.standard_normal(len(obs))
+    delta, values = td_errors(critic, phi, theta, batch, 0.9)
+    target, adv = (values + delta)[batch.valid], rng.standard_normal(len(obs))
 
     def loss(x, follow=False):
         y = target
@@ -257,8 +257,6 @@ def test_linear_fits_solve_their_equations(rng):
 @given(RNGS)
 def test_adam_steps_of_the_v_critic_reach_the_least_squares_fit(rng):
     """A linear V, Monte-Carlo targets: 3,000 steps of its gradient end at the closed form."""
-    from minipg.optim import adam, adam_init
-
     obs, target = rng.standard_normal((20, 2)), rng.standard_normal(20)
     critic = VCritic(MLP((2, 1)))
     phi = critic.init(rng, np.float64)
@@ -395,8 +393,6 @@ def test_every_kind_of_actor_critic_learns_a_corridor(options):
 @pytest.mark.equation("E16")
 def test_with_one_step_of_one_game_it_is_the_slide_s_algorithm():
     """Written out: r + V̂(s′), the critic's step, Â with the new critic, ∇log π Â."""
-    from minipg.optim import adam, adam_init
-
     mdp = corridor()
     settings = Settings(gamma=0.9, lam=0.0, n_steps=1, learning_rate=0.1, critic_learning_rate=0.2,
                         max_norm=1e9)  # fmt: skip
@@ -432,6 +428,69 @@ def test_with_one_step_of_one_game_it_is_the_slide_s_algorithm():
         np.testing.assert_allclose(got, theta, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["v", "q", "compatible", "shared"])
+@pytest.mark.parametrize(("target", "lam"), [("td", 0.7), ("mc", 0.3)])
+@pytest.mark.equation("E15", "E16", "E17")
+def test_three_iterations_written_out(kind, target, lam):
+    """N = 5 steps of three games: targets, both gradients shortened, both steps, the record."""
+    settings = Settings(gamma=0.8, lam=lam, n_steps=5, critic="v" if kind == "shared" else kind,
+                        target=target, learning_rate=0.1, critic_learning_rate=0.2, max_norm=0.05,
+                        entropy=0.1, value_weight=0.4)  # fmt: skip
+    envs, rng = adapt(vector(3)), np.random.default_rng(5)
+    policy = policy_for(envs, (3,), value_head=kind == "shared")
+    theta = policy.init(rng, 1.0)
+    history = actor_critic(envs, policy, theta, settings, 60, rng)
+    again, rng = adapt(vector(3)), np.random.default_rng(5)
+    theta = policy.init(rng, 1.0)
+    critic = make_critic(settings.critic, policy)
+    phi = critic.init(rng, theta.dtype)
+    states, stream = [adam_init(theta), adam_init(phi)], start_stream(again, theta, rng)
+    for i, (got, record) in enumerate(history):
+        batch, stream = collect(again, policy, theta, rng, 5, stream)
+        valid, rate = batch.valid, 1 - 15 * i / 60
+        obs, actions = batch.obs[:-1][valid], batch.actions[valid]
+
+        def errors(phi, theta=theta, batch=batch, valid=valid):
+            v = critic.values(phi, theta, batch.obs)
+            delta = td_error(batch.rewards, v, batch.terminated, valid, 0.8)
+            return v[:-1], delta, gae(delta, batch.ends, 0.8, lam)
+
+        v, delta, adv = errors(phi)
+        y = v + (delta if target == "td" else gae(delta, batch.ends, 0.8, 1.0))
+        d_phi = critic.gradient(phi, theta, obs, actions, y[valid], adv[valid])
+        phi, states[1] = adam(phi, -clip_norm(d_phi, 0.05), states[1], 0.2 * rate)
+        psi = errors(phi)[2]
+        if kind == "q":
+            q = critic.action_values(phi, obs)
+            psi = np.zeros(valid.shape)
+            psi[valid] = q[np.arange(len(obs)), actions] - (policy.probs(theta, obs) * q).sum(1)
+        elif kind == "compatible":
+            psi[valid] = policy.score(theta, obs, actions) @ critic.split(phi)[1]
+        g, mean_entropy = ascent_direction(policy, theta, batch, psi, y, settings)
+        theta, states[0] = adam(theta, clip_norm(g, 0.05), states[0], 0.1 * rate)
+        np.testing.assert_allclose(got, theta, rtol=1e-9, atol=1e-12)
+        assert record["env_steps"] == 15 * (i + 1)
+        assert record["entropy"] == pytest.approx(mean_entropy)
+        assert record["gradient_norm"] == pytest.approx(np.sqrt((g**2).sum()))
+        assert record["critic_error"] == pytest.approx(np.sqrt(((y - v)[valid] ** 2).mean()))
+        assert (record["episodes"], record["mean_return"], record["mean_length"]) == (
+            recent_returns(again)
+        )
+    assert i == 3
+
+
+def test_a_diverging_step_is_named_before_it_is_yielded():
+    for rate in ({"critic_learning_rate": 1e300}, {"learning_rate": 1e300}):
+        settings = Settings(optimiser="sgd", max_norm=1e9, **rate)
+        envs, policy = adapt(vector(3)), softmax_policy(2, 2)
+        loop = actor_critic(envs, policy, np.zeros(6), settings, 10_000, np.random.default_rng(0))
+        yielded: list[np.ndarray] = []
+        message = "gradient: expected finite|(parameters|critic) after the step"
+        with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
+            yielded.extend(theta for theta, _ in loop)
+        assert np.isfinite(yielded).all()
+
+
 @pytest.mark.pitfall(25)
 def test_the_seed_determines_it():
     one, two, other = (learn(seed, 300)[2] for seed in (1, 1, 2))
@@ -447,6 +506,23 @@ def test_the_seed_determines_it():
 def test_settings_out_of_range_are_refused(options, name):
     with pytest.raises(ValueError, match=f"{name}: expected"):
         Settings(**options)
+
+
+def test_bad_input_of_the_returns_is_named():
+    flags, ones = np.zeros((2, 1), int), np.ones((2, 1))
+    got = td_error(ones, np.ones((3, 1)), flags, flags == 0, 0.9)
+    assert got.ravel() == pytest.approx([0.9, 0.9])  # 0/1 flags are flags
+    for lam in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="lam: expected"):
+            gae(ones, flags == 1, 0.9, lam)
+    for n in (0, -1):
+        with pytest.raises(ValueError, match="n: expected"):
+            n_step_advantage(ones, flags == 1, 0.9, n)
+    assert not normalize(ones, flags == 1).any()
+    with pytest.raises(ValueError, match="gradient: expected finite"):
+        clip_norm(np.array([np.inf, 1.0]), 1.0)
+    huge = clip_norm(np.full(2, 1e20, np.float32), 1.0)
+    assert np.linalg.norm(huge) == pytest.approx(1)
 
 
 def test_clip_norm():

@@ -126,6 +126,27 @@ def test_undiscounted_visits_need_an_end():
     np.testing.assert_allclose(exact.policy_gradient(mdp, policy, np.zeros(6)), 0, atol=1e-12)
 
 
+def test_optimal_values_that_grow_are_refused():
+    """γ = 1 and a state that can stay for a reward for ever."""
+    transition = np.zeros((2, 2, 2))
+    transition[0, 0, 0] = transition[0, 1, 1] = transition[1, :, 1] = 1
+    mdp = TabularMDP.from_arrays(transition, np.ones((2, 2)), np.eye(2)[0], 1.0,
+                                 np.array([False, True]))  # fmt: skip
+    with pytest.raises(ValueError, match="expected values that converge"):
+        exact.optimal_action_values(mdp)
+
+
+@given(mdps())
+@pytest.mark.equation("E13")
+def test_optimal_values_are_those_of_the_best_deterministic_policy(mdp):
+    choices = itertools.product(range(mdp.num_actions), repeat=mdp.num_states)
+    best = np.full(mdp.num_states, -np.inf)
+    for choice in choices:
+        best = np.maximum(best, exact.state_values(mdp, np.eye(mdp.num_actions)[list(choice)]))
+    got = exact.optimal_action_values(mdp).max(1)
+    np.testing.assert_allclose(got, best, rtol=1e-9, atol=1e-9)
+
+
 def test_bad_input_is_named():
     mdp = TabularMDP.from_env("FrozenLake-v1", 0.9)
     for pi in (np.full((4, 16), 0.25), np.full(16, 0.25)):

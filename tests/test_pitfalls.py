@@ -129,7 +129,7 @@ def advantages_of(module, values):
         def values(self, phi, theta, obs):
             return values
 
-    return module.advantage(Table(), None, None, ending_batch(), 0.9, 0.5)[0]
+    return module.advantage(Table(), None, None, ending_batch(), 0.9, 0.5)
 
 
 def a_constant_reward_leaves_no_advantage_at_a_truncation(critic):
@@ -214,6 +214,16 @@ def rmsprop_is_its_closed_form(optim):
     assert new == pytest.approx([0.5 * 2 / (np.sqrt(1.3) + 0.1)])
 
 
+def the_critic_s_gradient_keeps_its_target_constant(critic):
+    """Complex step of ½ (V − y)²; were y = r + γV(s′) followed, a term of −γ would come in."""
+    v = critic.VCritic(minipg.network.MLP((2, 1)))
+    phi, obs, y = np.array([0.3, -0.2, 0.1]), np.ones((1, 2)), np.array([2.0])
+    got = v.gradient(phi, np.zeros(0), obs, np.zeros(1), y, y)
+    for e, g in zip(np.eye(3), got, strict=True):
+        slope = complex_step(lambda x: 0.5 * (obs[0] @ x[:2] + x[2] - y[0]) ** 2, phi, e)
+        assert g == pytest.approx(slope)
+
+
 PLANTED = [
     (7, minipg.rollout, reset_rows_are_no_data,
      "truncated & valid, valid, log_prob)", "truncated & valid, valid | True, log_prob)"),
@@ -229,8 +239,8 @@ PLANTED = [
      "0.5 * LOG_2PI).sum(-1)", "0.5 * LOG_2PI).mean(-1)"),
     (20, minipg.policy, shapes_are_strict,
      'check_shape("psi", psi, obs.shape[:-1])', "pass"),
-    (23, minipg.rollout, observations_are_copies, "np.array(value, dtype)",
-     "np.asarray(value, dtype)"),
+    (23, minipg.rollout, observations_are_copies, "np.array(obs, theta.dtype)",
+     "np.asarray(obs, theta.dtype)"),
     (25, minipg.rollout, the_seed_determines_the_run, "seed=int(rng.integers(2**31))", "seed=None"),
     (26, minipg.rollout, actions_start_where_the_space_does, "actions + space.start", "actions"),
     (1, minipg.critic, a_constant_reward_leaves_no_advantage_at_a_truncation,
@@ -239,7 +249,7 @@ PLANTED = [
      "gae(delta, batch.ends,", "gae(delta, 0 * batch.ends,"),
     (3, minipg.critic, a_terminal_on_the_time_limit_has_no_value_after_it,
      "values, batch.terminated,", "values, batch.terminated & ~batch.truncated,"),
-    (4, minipg.returns, gae_is_its_sum, "~terminated * values[1:]", "~terminated * values[:-1]"),
+    (4, minipg.returns, gae_is_its_sum, "going_on * values[1:]", "going_on * values[:-1]"),
     (5, minipg.returns, gae_is_its_sum, "after * going_on[t]", "after * going_on[t - 1]"),
     (6, minipg.returns, gae_is_its_sum, "after = np.zeros_like(total[0])", "after = 1.0 * x[-1]"),
     (9, minipg.returns, one_sample_normalizes_to_zero, "(chosen.std() + 1e-8)", "chosen.std()"),
@@ -254,9 +264,11 @@ PLANTED = [
     (21, minipg.returns, advantages_scale_with_rewards_and_values,
      "- values[:-1])", "- np.clip(values[:-1], -1, 1))"),
     (22, minipg.policy, absorbing_statistics_changes_no_argument,
-     "absorbed = theta.copy()", "absorbed = theta"),
+     "absorbed = theta.astype(np.float64)", "absorbed = theta"),
     (24, minipg.optim, rmsprop_is_its_closed_form,
      "gradient / (np.sqrt(square) + eps)", "gradient / np.sqrt(square + eps)"),
+    (30, minipg.critic, the_critic_s_gradient_keeps_its_target_constant,
+     "error = (y[:, 0] - target)", "error = (1 - 0.9) * (y[:, 0] - target)"),
     (29, minipg.network, weights_are_orthogonal_with_their_gain, "(gain * (q", "(1.0 * (q"),
 ]  # fmt: skip
 

@@ -16,10 +16,12 @@ from minipg.rollout import adapt, make_envs, play_episodes, policy_for
 class Toy(gym.Env):
     """Ends after as many steps as its seed draws, in one of two ways; counts what it is told."""
 
-    def __init__(self, observation_space=None, action_space=None, observe=None, reward=1.0):
+    def __init__(
+        self, observation_space=None, action_space=None, observe=None, reward=None, least=1
+    ):
         self.observation_space = observation_space or Box(-9, 9, (2,), np.float64)
         self.action_space = action_space or Discrete(2)
-        self.observe, self.reward = observe, reward
+        self.observe, self.reward, self.least = observe, reward or (lambda: 1.0), least
         self.buffer = np.zeros(2)
 
     def _obs(self):
@@ -30,7 +32,7 @@ class Toy(gym.Env):
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        self.t, self.length = 0, int(self.np_random.integers(1, 5))
+        self.t, self.length = 0, int(self.np_random.integers(self.least, 5))
         self.actions = []
         return self._obs(), {}
 
@@ -38,7 +40,7 @@ class Toy(gym.Env):
         assert self.action_space.contains(action), action
         self.t += 1
         done = self.t >= self.length
-        return self._obs(), self.reward, done and self.length % 2 == 0, done, {}
+        return self._obs(), self.reward(), done and self.length % 2 == 0, done, {}
 
 
 def vector(count=3, copy=True, **kwargs):
@@ -147,9 +149,30 @@ def test_unsupported_spaces_and_modes_are_refused():
         play_episodes(same_step, policy, np.zeros(6), np.random.default_rng(0))
 
 
+def test_rescaled_actions_cover_the_bounds():
+    """−1 … 1 onto 2 … 6, what lies outside clipped to the bounds; log π is of the raw action."""
+    told = []
+
+    class Told(Toy):
+        def step(self, action):
+            told.append(float(action[0]))
+            return super().step(action)
+
+    space = Box(2, 6, (1,), np.float64)
+    envs = adapt(gym.vector.SyncVectorEnv([lambda: Told(action_space=space)]), True)
+    envs.reset(seed=0)
+    for a in (-1.0, -0.5, 0.0, 1.0, 9.0, -9.0):
+        envs.reset()
+        envs.step(np.array([[a]]))
+    assert told == pytest.approx([2, 3, 4, 6, 6, 2])
+    with pytest.raises(ValueError, match="rescale_actions: expected a bounded Box"):
+        adapt(vector(action_space=Box(-np.inf, np.inf, (1,), np.float64)), True)
+
+
 def test_nan_from_an_environment_is_named_with_its_step():
-    with pytest.raises(ValueError, match="reward: .* nan in environment 0 at step 1"):
-        play(vector(reward=float("nan")))
+    rewards = iter([1.0] * 3 + [1.0, 1.0, float("nan")])  # of the third environment's second step
+    with pytest.raises(ValueError, match="reward: .* nan in environment 2 at step 2"):
+        play(vector(reward=lambda: next(rewards), least=2))
 
     def observe(t):
         return np.array([0.0, np.inf if t == 1 else 0.0])

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minipg.batch import Batch
-from minipg.borders import Array, check_range
-from minipg.critic import advantage, make_critic
+from minipg.borders import Array, check_finite, check_range
+from minipg.critic import make_critic, td_errors
 from minipg.optim import OPTIMISERS, clip_norm
 from minipg.policy import Policy
-from minipg.returns import normalize
+from minipg.returns import gae, normalize
 from minipg.rollout import Envs, collect, recent_returns, start_stream
 
 TARGETS = {"td": 0.0, "mc": 1.0}  # the λ of the critic's target
@@ -21,7 +21,7 @@ class Settings:
     """The algorithm's options; ValueError for one out of its range."""
 
     gamma: float = field(default=0.99, metadata={"help": "discount γ of the rewards, in [0, 1]"})
-    lam: float = field(default=0.95, metadata={"help": "λ of GAE, in [0, 1]; 0 is the slide's"})
+    lam: float = field(default=0.95, metadata={"help": "λ of GAE, in [0, 1]; q has none"})
     n_steps: int = field(default=16, metadata={"help": "steps of each game an iteration"})
     critic: str = field(
         default="v", metadata={"help": "what is learned", "choices": ("v", "q", "compatible")}
@@ -35,7 +35,7 @@ class Settings:
         },
     )
     learning_rate: float = field(default=0.001, metadata={"help": "policy's step, falls to 0"})
-    critic_learning_rate: float = field(default=0.003, metadata={"help": "critic's, likewise"})
+    critic_learning_rate: float = field(default=0.003, metadata={"help": "critic's, unless shared"})
     optimiser: str = field(
         default="adam", metadata={"help": "of both", "choices": tuple(OPTIMISERS)}
     )
@@ -60,7 +60,8 @@ class Settings:
             "max_norm",
         ):
             check_range(name, getattr(self, name), 0)
-        for name, known in (("target", TARGETS), ("optimiser", OPTIMISERS)):
+        kinds = ("v", "q", "compatible")
+        for name, known in (("target", TARGETS), ("optimiser", OPTIMISERS), ("critic", kinds)):
             if getattr(self, name) not in known:
                 raise ValueError(
                     f"{name}: expected one of {tuple(known)}, got {getattr(self, name)!r}"
@@ -103,21 +104,19 @@ def actor_critic(
     phi = critic.init(rng, theta.dtype)
     init, step = OPTIMISERS[settings.optimiser]
     theta_state, phi_state = init(theta), init(phi)
-    stream, env_steps, iteration = start_stream(envs, theta, rng), 0, 0
+    stream, env_steps = start_stream(envs, theta, rng), 0
     while env_steps < steps:
         left = 1 - env_steps / steps  # of both step sizes
         # get (s, a, r, s′)
         batch, stream = collect(envs, policy, theta, rng, settings.n_steps, stream)
-        env_steps, iteration = env_steps + batch.rewards.size, iteration + 1
+        env_steps += batch.rewards.size
         if not batch.num_steps:  # one step, and it was a reset
             continue
         obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
         # update critic using target r + V(s′)
-        to_target, values = advantage(
-            critic, phi, theta, batch, settings.gamma, TARGETS[settings.target]
-        )
-        target = values + to_target
-        adv = advantage(critic, phi, theta, batch, settings.gamma, settings.lam)[0]
+        delta, values = td_errors(critic, phi, theta, batch, settings.gamma)
+        target = values + gae(delta, batch.ends, settings.gamma, TARGETS[settings.target])
+        adv = gae(delta, batch.ends, settings.gamma, settings.lam)
         d_phi = critic.gradient(phi, theta, obs, actions, target[batch.valid], adv[batch.valid])
         rate = settings.critic_learning_rate * left
         phi, phi_state = step(phi, -clip_norm(d_phi, settings.max_norm), phi_state, rate)
@@ -128,6 +127,8 @@ def actor_critic(
         g, entropy = ascent_direction(policy, theta, batch, psi, target, settings)
         rate = settings.learning_rate * left
         theta, theta_state = step(theta, clip_norm(g, settings.max_norm), theta_state, rate)
+        check_finite("parameters after the step (a smaller learning rate?)", theta)
+        check_finite("critic after the step (a smaller critic learning rate?)", phi)
         episodes, mean_return, mean_length = recent_returns(envs)
         yield (
             theta,

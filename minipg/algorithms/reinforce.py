@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minipg.batch import Batch
-from minipg.borders import Array, check_range
+from minipg.borders import Array, check_finite, check_range
 from minipg.estimators import (
     constant_baseline,
     gradient,
@@ -81,6 +81,7 @@ def reinforce(
         g = estimate(policy, theta, batch, settings)
         learning_rate = settings.learning_rate * (1 - env_steps / steps)
         theta, optimiser = adam(theta, g, optimiser, learning_rate)
+        check_finite("parameters after the step (a smaller learning rate?)", theta)
         env_steps += batch.rewards.size
         episodes += len(batch.weight)
         yield (

@@ -63,7 +63,7 @@ def compatible_features(p: Problem) -> Row:
     fisher_w = score.T @ (weight * (score @ w))  # H w with the Fisher matrix H = E ∇log π ∇log πᵀ
     psi = compatible_advantage(p.policy, p.theta, w, p.batch.obs[:-1], p.batch.actions)
     error = worst(p.error(fisher_w, p.gradient), p.unbiased(psi))
-    return Row(f"{len(s)} pairs, {len(w)} parameters", error, 1e-7)
+    return Row(f"{len(s)} pairs, {len(w)} parameters", error, 1e-9)
 
 
 @claim("E13", "footnote 4: Q-learning's Q* biases the gradient, expected SARSA's Q^π does not")
@@ -125,4 +125,4 @@ def critic_error_biases(p: Problem) -> Row:
     mean = p.mean(p.gamma_t * p.delta(p.v + p.critic_error[p.states]))
     bias = exact.bootstrap_bias(p.start, p.policy, p.theta, p.critic_error, lam=0.0)
     return Row(f"bias {np.linalg.norm(bias):.3g} of ‖∇J‖ {np.linalg.norm(p.gradient):.3g}, "
-               "enumerated and solved", p.error(mean - p.gradient, bias), 1e-8)  # fmt: skip
+               "enumerated and solved", p.error(mean - p.gradient, bias), 1e-9)  # fmt: skip

@@ -29,7 +29,7 @@ def bias_of_the_table(p: Problem) -> Row:
     solved = exact.expected_score(p.start, p.policy, p.theta, q_error)
     return Row(f"ΣR − V with a wrong V: unbiased; a wrong Q: {np.linalg.norm(solved):.3g} of "
                f"‖∇J‖ {np.linalg.norm(p.gradient):.3g}",
-               worst(as_baseline, p.error(biased, solved)), 1e-8)  # fmt: skip
+               worst(as_baseline, p.error(biased, solved)), 1e-9)  # fmt: skip
 
 
 @claim("E21", "a critic only for the baseline: unbiased, whatever its error")
@@ -39,7 +39,7 @@ def critic_as_baseline(p: Problem) -> Row:
     variances = [p.variance(gradients(p.policy, p.theta, p.batch, p.gamma_t * x)).sum()
                  for x in (gae(right, p.batch.ends, p.start.gamma, 1.0), right)]  # fmt: skip
     return Row("exact V: summed variance {:.3g}, of δ {:.3g}".format(*variances),
-               p.unbiased(trace), 1e-8)  # fmt: skip
+               p.unbiased(trace), 1e-9)  # fmt: skip
 
 
 @claim("E22", "A_(N) = Σ_{i<N} γ^i r + γ^N V(s_{t+N}) − V(s_t), unbiased with V^π")
@@ -78,7 +78,7 @@ def gae_bias(p: Problem) -> Row:
     error = p.error(p.mean(p.gamma_t * wrong) - p.gradient, bias)
     return Row(f"λ = {LAMBDA}: bias {np.linalg.norm(bias):.3g}, at λ = 0 "
                f"{_bias_of_delta(p):.3g}, enumerated and solved",
-               worst(error, p.unbiased(gae(p.delta(p.v), ends, gamma, LAMBDA))), 1e-8)  # fmt: skip
+               worst(error, p.unbiased(gae(p.delta(p.v), ends, gamma, LAMBDA))), 1e-9)  # fmt: skip
 
 
 def _bias_of_delta(p: Problem) -> float:
