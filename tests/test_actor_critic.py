@@ -480,15 +480,14 @@ def test_three_iterations_written_out(kind, target, lam):
 
 
 def test_a_diverging_step_is_named_before_it_is_yielded():
-    for rate in ({"critic_learning_rate": 1e300}, {"learning_rate": 1e300}):
-        settings = Settings(optimiser="sgd", max_norm=1e9, **rate)
-        envs, policy = adapt(vector(3)), softmax_policy(2, 2)
-        loop = actor_critic(envs, policy, np.zeros(6), settings, 10_000, np.random.default_rng(0))
-        yielded: list[np.ndarray] = []
-        message = "gradient: expected finite|(parameters|critic) after the step"
-        with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
-            yielded.extend(theta for theta, _ in loop)
-        assert np.isfinite(yielded).all()
+    settings = Settings(optimiser="sgd", max_norm=1e9, critic_learning_rate=1e300)
+    envs, policy = adapt(vector(3)), softmax_policy(2, 2)
+    loop = actor_critic(envs, policy, np.zeros(6), settings, 10_000, np.random.default_rng(0))
+    yielded: list[np.ndarray] = []
+    message = "gradient: expected finite|critic after the step"
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
+        yielded.extend(theta for theta, _ in loop)
+    assert np.isfinite(yielded).all()
 
 
 @pytest.mark.pitfall(25)
