@@ -10,7 +10,7 @@ from strategies import GAMMAS, RNGS, policies, problems
 from test_reinforce import corridor
 from test_rollout import vector
 
-from minipg import exact
+from minipg import enumeration, exact
 from minipg.algorithms.actor_critic import Settings, actor_critic, ascent_direction
 from minipg.check import complex_step
 from minipg.critic import (
@@ -129,7 +129,9 @@ def test_normalize_is_finite_for_one_sample_and_used(rng, n):
 def test_the_bias_of_normalization_is_exact(problem):
     """Over every batch of one game of one step the normalised ψ is 0: the bias is −∇J."""
     mdp = problem.mdp.unroll(1)
-    batch, _ = exact.enumerate_trajectories(mdp, problem.policy.probs(problem.theta, mdp.features))
+    batch, _ = enumeration.enumerate_trajectories(
+        mdp, problem.policy.probs(problem.theta, mdp.features)
+    )
     mean = 0.0
     for b, p in enumerate(batch.weight):
         psi = normalize(batch.rewards[:, [b]], batch.valid[:, [b]])

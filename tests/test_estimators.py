@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from strategies import RNGS, problems
 
-from minipg import exact
+from minipg import enumeration
 from minipg.batch import moments
 from minipg.estimators import (
     constant_baseline,
@@ -67,7 +67,7 @@ def test_optimal_baseline_is_the_slides_formula(problem):
 @pytest.mark.equation("E04")
 def test_importance_weight_is_the_ratio_of_trajectory_probabilities(problem, rng):
     phi = rng.dirichlet(np.ones(problem.start.num_actions), problem.start.num_states)
-    batch, states = exact.enumerate_trajectories(problem.start, phi)
+    batch, states = enumeration.enumerate_trajectories(problem.start, phi)
     expected = np.ones(len(batch.weight))
     for t, b in np.argwhere(batch.valid):
         s, a = states[t, b], batch.actions[t, b]

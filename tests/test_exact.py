@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from strategies import RNGS, mdps, problems
 
-from minipg import exact
+from minipg import enumeration, exact
 from minipg.check import complex_step
 from minipg.mdp import TabularMDP
 from minipg.policy import gaussian_policy, softmax_policy
@@ -97,11 +97,11 @@ def test_enumeration_skips_what_has_probability_zero_and_says_when_it_is_too_lon
     mdp = TabularMDP.from_env("FrozenLake-v1", 0.99)
     always_right = np.tile([0.0, 0, 1, 0], (mdp.num_states, 1))
     unrolled = mdp.unroll(2)
-    batch, _ = exact.enumerate_trajectories(unrolled, np.tile(always_right, (3, 1)))
+    batch, _ = enumeration.enumerate_trajectories(unrolled, np.tile(always_right, (3, 1)))
     assert set(batch.actions[batch.valid].tolist()) == {2}
     assert batch.weight.sum() == pytest.approx(1)
     with pytest.raises(ValueError, match="at most 1000 trajectories, .* shorter horizon"):
-        exact.enumerate_trajectories(mdp, np.full((16, 4), 0.25), most=1000)
+        enumeration.enumerate_trajectories(mdp, np.full((16, 4), 0.25), most=1000)
 
 
 def test_a_policy_that_never_ends_is_refused_where_gamma_is_1():
@@ -153,10 +153,10 @@ def test_bad_input_is_named():
         with pytest.raises(ValueError, match="pi: expected shape"):
             exact.objective(mdp, pi)
         with pytest.raises(ValueError, match="pi: expected shape"):
-            exact.enumerate_trajectories(mdp, pi)
+            enumeration.enumerate_trajectories(mdp, pi)
     uniform = np.full((16, 4), 0.25)
     for pi in (uniform * 2, uniform - [[1, -1, 0, 0]], uniform * np.nan):
-        for function in (exact.objective, exact.enumerate_trajectories, exact.visitation):
+        for function in (exact.objective, enumeration.enumerate_trajectories, exact.visitation):
             with pytest.raises(ValueError, match="pi: expected"):
                 function(mdp, pi)
     with pytest.raises(ValueError, match="values: expected shape"):

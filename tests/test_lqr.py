@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import RNGS
 from test_mdp import OneEnv
 
-from minipg import exact, lqr
+from minipg import enumeration, lqr
 from minipg.batch import moments
 from minipg.check import central_difference, check_mean
 from minipg.estimators import gradients
@@ -92,7 +92,7 @@ def test_v_is_the_mean_of_q_and_q_is_the_reward_and_the_next_v(drawn, rng):
 def test_the_gaussian_estimators_have_mean_grad_j(horizons, most, data, rng):
     """Exact, by quadrature: R, reward-to-go, Q, A, δ with the exact V, GAE with it at any λ."""
     problem, policy, theta = data.draw(problems(horizons=horizons, most=most))
-    batch = exact.quadrature(problem, policy, theta, nodes=5)
+    batch = enumeration.quadrature(problem, policy, theta, nodes=5)
     solution, steps = lqr.solve(problem, theta), range(problem.horizon)
     truth = lqr.policy_gradient(problem, theta)
     values = np.stack([lqr.state_values(problem, solution, batch.obs[t], t)
@@ -211,6 +211,6 @@ def test_bad_problems_are_named():
             lqr.state_values(e, lqr.solve(e, np.zeros(3)), np.zeros(1), t)
     for problem, policy in ((example(None), gaussian_policy(1, 1)), (e, softmax_policy(1, 2))):
         with pytest.raises(ValueError, match="lqr: expected a horizon and a Gaussian policy"):
-            exact.quadrature(problem, policy, np.zeros(policy.num_params))
+            enumeration.quadrature(problem, policy, np.zeros(policy.num_params))
     with pytest.raises(ValueError, match="at most 1000000 columns"):
-        exact.quadrature(e, gaussian_policy(1, 1), np.zeros(3), nodes=50)
+        enumeration.quadrature(e, gaussian_policy(1, 1), np.zeros(3), nodes=50)

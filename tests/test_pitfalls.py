@@ -17,7 +17,7 @@ import minipg.optim
 import minipg.policy
 import minipg.returns
 import minipg.rollout
-from minipg import exact
+from minipg import enumeration, exact
 from minipg.batch import Batch
 from minipg.check import complex_step
 from minipg.mdp import TabularMDP
@@ -42,7 +42,7 @@ def gradient_of_the_discounted_objective(reinforce):
     mdp = TabularMDP.from_arrays(transition, np.arange(4.0).reshape(2, 2), np.eye(2)[0], 0.5)
     mdp, policy = mdp.unroll(3), softmax_policy(2, 2)
     theta = np.linspace(-1, 1, 6)
-    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    batch, _ = enumeration.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
     got = reinforce.estimate(policy, theta, batch, reinforce.Settings(gamma=0.5, baseline="none"))
     np.testing.assert_allclose(got, exact.policy_gradient(mdp, policy, theta), atol=1e-10)
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import HIDDEN, RNGS
 
-from minipg import exact
+from minipg import enumeration, exact
 from minipg.algorithms.reinforce import BASELINES, Settings, estimate, reinforce
 from minipg.batch import Batch
 from minipg.mdp import TabularMDP
@@ -45,7 +45,7 @@ def test_what_trains_has_mean_exactly_grad_j(mdp, hidden, rng, baseline, gamma_t
     """Over every batch of two games, for every baseline; with γ^t dropped it is the other solve."""
     policy = softmax_policy(2, 2, hidden)
     theta = rng.standard_normal(policy.num_params)
-    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    batch, _ = enumeration.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
     settings = Settings(gamma=mdp.gamma, gamma_t=gamma_t, baseline=baseline)
     every = range(len(batch.weight))
     mean = sum(
@@ -62,7 +62,7 @@ def test_no_bias_either_where_one_action_is_rare(baseline):
     """π(rare) = 8e-7, rewards 99 and 100: a cut-off that looks at the own game would show."""
     mdp = TabularMDP.from_arrays(np.ones((1, 2, 1)), np.array([[99.0, 100.0]]), np.ones(1), 0.9)
     mdp, policy, theta = mdp.unroll(1), softmax_policy(1, 2), np.array([-7.0, 7.0, 0.0, 0.0])
-    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    batch, _ = enumeration.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
     settings = Settings(gamma=0.9, baseline=baseline)
     mean = sum(
         batch.weight[[i, j, k]].prod() * estimate(policy, theta, games(batch, (i, j, k)), settings)
@@ -78,7 +78,7 @@ def test_power_a_baseline_that_sees_its_own_game_is_caught(mdp, rng):
     policy = softmax_policy(2, 2)
     theta = rng.standard_normal(policy.num_params)
     mdp = dataclasses.replace(mdp, gamma=1.0)
-    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    batch, _ = enumeration.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
     truth = exact.policy_gradient(mdp, policy, theta)
     assume(np.abs(truth).max() > 1e-3)
     from minipg.estimators import gradient
@@ -101,7 +101,7 @@ def test_every_baseline_takes_a_constant_out_of_the_rewards(baseline, mdp, rng):
     mdp = dataclasses.replace(mdp, reward=mdp.reward + 100, gamma=1.0)
     policy = softmax_policy(2, 2)
     theta = 0.3 * rng.standard_normal(policy.num_params)
-    batch, _ = exact.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    batch, _ = enumeration.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
     picks = rng.choice(len(batch.weight), (60, 12), p=batch.weight / batch.weight.sum())
 
     def spread(name):

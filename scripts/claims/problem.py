@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg import exact
+from minipg import enumeration, exact
 from minipg.batch import Batch
 from minipg.critic import compatible_advantage
 from minipg.estimators import gradients
@@ -44,7 +44,7 @@ class Problem:
 
     @cached_property
     def enumerated(self) -> tuple[Batch, np.ndarray]:
-        return exact.enumerate_trajectories(self.start, self.pi)
+        return enumeration.enumerate_trajectories(self.start, self.pi)
 
     @property
     def batch(self) -> Batch:

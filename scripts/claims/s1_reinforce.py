@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from claims.problem import ALPHA, Problem, Row, claim, worst
-from minipg import exact
+from minipg import enumeration, exact
 from minipg.batch import moments
 from minipg.check import central_difference, check_mean, complex_step, gradient_error
 from minipg.distributions import Softmax
@@ -86,7 +86,7 @@ def log_derivative_gaussian(p: Problem) -> Row:
 @claim("E04", "importance sampling: the same gradient from any φ; at φ ≡ π the weight is 1")
 def importance_view(p: Problem) -> Row:
     phi = p.theta + 0.5 * p.rng.standard_normal(p.theta.shape)
-    batch, _ = exact.enumerate_trajectories(p.start, p.policy.probs(phi, p.start.features))
+    batch, _ = enumeration.enumerate_trajectories(p.start, p.policy.probs(phi, p.start.features))
     ratio = importance_weight(p.policy, p.theta, batch)
     psi = total_return(batch.rewards, batch.ends, p.start.gamma) * ratio
     mean = batch.weight @ gradients(p.policy, p.theta, batch, psi)
