@@ -79,6 +79,11 @@ class Softmax:
         p = self.probs(eta)
         return p[..., None] * np.eye(self.n, dtype=p.dtype) - p[..., None] * p[..., None, :]
 
+    def fisher_product(self, eta: Array, u: Array) -> Array:
+        """fisher(η) u = π (u − π·u) (..., n), without the matrix."""
+        p = self.probs(eta)
+        return p * (u - (p * u).sum(-1, keepdims=True))
+
 
 @dataclass(frozen=True)
 class Gaussian:
@@ -138,6 +143,12 @@ class Gaussian:
         log_std = self.split(eta)[1]
         diagonal = np.concatenate([np.exp(-2 * log_std), np.full_like(log_std, 2)], -1)
         return diagonal[..., None] * np.eye(self.size, dtype=eta.dtype)
+
+    def fisher_product(self, eta: Array, u: Array) -> Array:
+        """fisher(η) u = (u_μ/σ², 2 u_log σ) (..., 2d), without the matrix."""
+        log_std = self.split(eta)[1]
+        u_mu, u_log_std = self.split(u)
+        return np.concatenate([u_mu * np.exp(-2 * log_std), 2 * u_log_std], -1)
 
 
 Head = Softmax | Gaussian

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from claims import Problem
+from minipg.distributions import Softmax
 from minipg.mdp import TabularMDP
 from minipg.policy import Policy, gaussian_policy, softmax_policy
 
@@ -58,3 +59,14 @@ def endings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     shape = (draw(st.integers(1, 8)), draw(st.integers(1, 3)))
     rng = draw(RNGS)
     return rng.standard_normal(shape), rng.random(shape) < draw(st.sampled_from([0.0, 0.3, 1.0]))
+
+
+def nodes(head, eta, order=8):
+    """Actions (M, n or M, d) and weights (M,) with E f = Σ w f, for one η (K,)."""
+    if isinstance(head, Softmax):
+        return np.arange(head.n), head.probs(eta)
+    z, w = np.polynomial.hermite_e.hermegauss(order)
+    grid = np.stack(np.meshgrid(*[z] * head.d, indexing="ij"), -1).reshape(-1, head.d)
+    weights = np.stack(np.meshgrid(*[w / w.sum()] * head.d, indexing="ij"), -1)
+    mu, log_std = head.split(eta)
+    return mu + np.exp(log_std) * grid, weights.reshape(-1, head.d).prod(1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import RNGS
+from strategies import RNGS, nodes
 
 from minipg.check import central_difference, check_mean, complex_step
 from minipg.distributions import Gaussian, Softmax
@@ -14,17 +14,6 @@ HEADS = st.one_of(st.integers(2, 5).map(Softmax), st.integers(1, 3).map(Gaussian
 
 def draw_actions(head, eta, rng):
     return head.sample(eta, rng)
-
-
-def nodes(head, eta, order=8):
-    """Actions (M, n or M, d) and weights (M,) with E f = Σ w f, for one η (K,)."""
-    if isinstance(head, Softmax):
-        return np.arange(head.n), head.probs(eta)
-    z, w = np.polynomial.hermite_e.hermegauss(order)
-    grid = np.stack(np.meshgrid(*[z] * head.d, indexing="ij"), -1).reshape(-1, head.d)
-    weights = np.stack(np.meshgrid(*[w / w.sum()] * head.d, indexing="ij"), -1)
-    mu, log_std = head.split(eta)
-    return mu + np.exp(log_std) * grid, weights.reshape(-1, head.d).prod(1)
 
 
 @given(HEADS, RNGS)

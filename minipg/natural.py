@@ -1,0 +1,49 @@
+"""The Fisher matrix of a policy and the natural gradient (section 5).
+
+Axes: N observations, K head parameters, P parameters. weight (N,) is the probability of each
+observation, d_π in the slides; H(θ) = Σ_n weight_n E_{a∼π} ∇log π ∇log πᵀ.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from minipg.borders import Array, check_range, check_shape
+from minipg.policy import Policy
+
+
+def fisher_product(
+    policy: Policy, theta: Array, obs: Array, weight: Array
+) -> Callable[[Array], Array]:
+    """E39, E42, E44 v ↦ H v (P,) = Jᵀ M J v, M the head's own Fisher matrix: exact, never P×P.
+
+    The forward pass is done once, each product costs one jvp and one vjp.
+    """
+    check_shape("weight", weight, (len(obs),))
+    eta, tape = policy.forward(theta, obs)
+    scale = weight.astype(theta.dtype)[:, None]
+
+    def product(v: Array) -> Array:
+        return policy.vjp(
+            theta, tape, scale * policy.head.fisher_product(eta, policy.jvp(theta, tape, v))
+        )
+
+    return product
+
+
+def fisher_matrix(policy: Policy, theta: Array, obs: Array, weight: Array) -> Array:
+    """E39 H (P, P), for few parameters: the product with each unit vector."""
+    product = fisher_product(policy, theta, obs, weight)
+    return np.stack([product(e) for e in np.eye(len(theta), dtype=theta.dtype)], 1)
+
+
+def trust_region_step(gradient: Array, direction: Array, curvature: float, delta: float) -> Array:
+    """E43 √(2δ/gᵀH⁻¹g) H⁻¹g (P,): maximises gᵀd subject to ½ dᵀHd ≤ δ.
+
+    direction x ≈ H⁻¹g; curvature = xᵀHx, which is gᵀH⁻¹g where x solves the system. With the
+    undamped curvature the predicted KL is δ whatever damping x was solved with (PITFALLS 14).
+    The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2). ValueError if curvature ≤ 0.
+    """
+    check_range("delta", delta, np.finfo(float).tiny)
+    check_range("curvature", curvature, np.finfo(float).tiny)
+    return direction * direction.dtype.type(np.sqrt(2 * delta / curvature))

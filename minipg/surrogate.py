@@ -1,0 +1,108 @@
+"""The surrogate L, its bound, and the loop that never lowers J (section 5), exact and from a Batch.
+
+Axes: S states, A actions, T steps, B columns, P parameters; pi and pi_new (S, A) are π and π̃.
+KL(p‖q) = E_p log p/q, in nats, its direction in the arguments.
+"""
+
+import numpy as np
+
+from minipg import exact
+from minipg.batch import Batch
+from minipg.borders import Array, check_shape
+from minipg.mdp import TabularMDP
+from minipg.policy import Policy
+
+
+def performance_difference(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
+    """E29, E31 E_{T∼π̃} Σ_t γ^t A^π = 1/(1−γ) E_{s∼d_π̃} E_{a∼π̃} A^π(s, a), which is J(π̃) − J(π).
+
+    Source: Kakade & Langford 2002, lemma 6.1.
+    """
+    visited = exact.visits(mdp, pi_new, mdp.gamma)
+    return float(visited @ (pi_new * exact.advantages(mdp, pi)).sum(1))
+
+
+def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
+    """E33 L(π̃) = 1/(1−γ) E_{s∼d_π} E_{a∼π} (π̃/π) A^π(s, a): E32 with d_π for d_π̃; L(π) = 0."""
+    visited = exact.visits(mdp, pi, mdp.gamma)
+    ratio = np.divide(pi_new, pi, out=np.zeros(pi.shape), where=pi > 0)
+    return float(visited @ (pi * ratio * exact.advantages(mdp, pi)).sum(1))
+
+
+def kl(p: Array, q: Array) -> Array:
+    """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not."""
+    with np.errstate(divide="ignore"):
+        log_ratio = np.log(np.where(p > 0, p, 1.0)) - np.log(np.where(p > 0, q, 1.0))
+    return (p * log_ratio).sum(1)
+
+
+def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
+    """E37 E_{s∼d_π} KL(p‖q)[s], over the states before the end; never above the maximum."""
+    return float(exact.visitation(mdp, pi)[:-1] @ kl(p, q))
+
+
+def penalty(mdp: TabularMDP, pi: Array) -> float:
+    """E34 C = 4 ε γ/(1−γ)², ε = max |A^π|: |J(π̃) − J(π) − L(π̃)| ≤ C max_s KL, in either direction.
+
+    Source: Schulman et al. 2015, arXiv 1502.05477, theorem 1, and Pinsker's inequality.
+    """
+    epsilon = float(np.abs(exact.advantages(mdp, pi)).max())
+    return 4 * epsilon * mdp.gamma / (1 - mdp.gamma) ** 2
+
+
+def lower_bound(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
+    """E36 L(π̃) − C max_s KL(π̃‖π)[s] ≤ J(π̃) − J(π); it is 0 at π̃ = π."""
+    return surrogate(mdp, pi_new, pi) - penalty(mdp, pi) * float(kl(pi_new, pi).max())
+
+
+def improve(mdp: TabularMDP, pi: Array) -> Array:
+    """E36 argmax_π̃ of the lower bound (S, A), over all tables of probabilities.
+
+    For a radius κ the best table with KL(π̃‖π)[s] ≤ κ tilts each state: π̃ ∝ π e^{βA} with KL = κ
+    (or is greedy); what is left is the maximum over κ of L − Cκ, which is concave.
+    """
+    from scipy.optimize import minimize_scalar
+
+    advantage, c = exact.advantages(mdp, pi), penalty(mdp, pi)
+
+    def bound(log_radius: float) -> float:
+        radius = float(np.exp(log_radius))
+        return c * radius - surrogate(mdp, _tilt(pi, advantage, radius), pi)
+
+    best = minimize_scalar(bound, bounds=(-60.0, 5.0), method="bounded", options={"xatol": 1e-3})
+    new = _tilt(pi, advantage, float(np.exp(best.x)))
+    return new if lower_bound(mdp, new, pi) > 0 else pi
+
+
+def _tilt(pi: Array, advantage: Array, radius: float) -> Array:
+    """π e^{β_s A} / Σ with the largest β_s for which KL(·‖π)[s] ≤ radius, by bisection."""
+    low, high = np.full((len(pi), 1), -60.0), np.full((len(pi), 1), 30.0)
+    centred = advantage - advantage.max(1, keepdims=True)
+
+    def table(log_beta: Array) -> Array:
+        weight = pi * np.exp(np.exp(log_beta) * centred)
+        return weight / weight.sum(1, keepdims=True)
+
+    for _ in range(80):
+        middle = (low + high) / 2
+        inside = kl(table(middle), pi)[:, None] <= radius
+        low, high = np.where(inside, middle, low), np.where(inside, high, middle)
+    return table(low)
+
+
+def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> float:
+    """E33 L(θ) = E Σ_t (π_θ/π_θk)(a_t|s_t) ψ_t from a batch of π_θk; ψ (T, B) with its γ^t."""
+    return float((batch.weight * batch.valid * ratio(policy, theta, batch) * psi).sum())
+
+
+def batch_surrogate_gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
+    """E35 ∇L(θ) = E Σ_t (π_θ/π_θk) ∇log π_θ ψ_t (P,); at θ_k the policy gradient."""
+    check_shape("psi", psi, batch.rewards.shape)
+    weighted = (batch.weight * ratio(policy, theta, batch) * psi)[batch.valid]
+    obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
+    return policy.weighted_score(theta, obs, actions, weighted)
+
+
+def ratio(policy: Policy, theta: Array, batch: Batch) -> Array:
+    """π_θ(a_t|s_t)/π_θk(a_t|s_t) (T, B), θ_k that of the batch: 1 to the bit at θ_k."""
+    return np.exp(policy.log_prob(theta, batch.obs[:-1], batch.actions) - batch.log_prob)

@@ -1,0 +1,370 @@
+"""Section 5: the performance identity and its bound, the Fisher matrix, CG, the line search."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import RNGS, mdps, nodes, policies, problems
+
+from minipg import exact
+from minipg.check import central_difference, complex_step
+from minipg.distributions import Softmax
+from minipg.linalg import backtrack, conjugate_gradients
+from minipg.mdp import TabularMDP
+from minipg.natural import fisher_matrix, fisher_product, trust_region_step
+from minipg.surrogate import (
+    batch_surrogate,
+    batch_surrogate_gradient,
+    improve,
+    kl,
+    lower_bound,
+    mean_kl,
+    penalty,
+    performance_difference,
+    ratio,
+    surrogate,
+)
+
+DISCOUNTS = st.sampled_from([0.0, 0.5, 0.9, 0.99])
+
+
+def draw_pi(mdp: TabularMDP, rng: np.random.Generator, near: np.ndarray | None = None):
+    """A random table of probabilities, or one near another."""
+    if near is None:
+        return rng.dirichlet(np.ones(mdp.num_actions), mdp.num_states)
+    tilted = near * np.exp(rng.choice([0.01, 0.3, 3.0]) * rng.standard_normal(near.shape))
+    return tilted / tilted.sum(1, keepdims=True)
+
+
+@given(mdps(gammas=DISCOUNTS), RNGS)
+@pytest.mark.equation("E29", "E31", "E32", "E33")
+def test_the_performance_identity_in_all_its_forms(mdp, rng):
+    """To 1e-9: E29, over d_π̃ with a ∼ π̃ (E31), with weights (E32); L is it with d_π, L(π) = 0."""
+    pi = draw_pi(mdp, rng)
+    new = draw_pi(mdp, rng, pi)
+    difference = exact.objective(mdp, new) - exact.objective(mdp, pi)
+    close = {"rel": 1e-9, "abs": 1e-9 * np.abs(mdp.reward).max() / (1 - mdp.gamma)}
+    assert performance_difference(mdp, new, pi) == pytest.approx(difference, **close)
+    d_new, d = (exact.visitation(mdp, x)[:-1] for x in (new, pi))
+    a = exact.advantages(mdp, pi)
+    e31 = d_new @ (new * a).sum(1) / (1 - mdp.gamma)
+    e32 = d_new @ (pi * (new / pi) * a).sum(1) / (1 - mdp.gamma)
+    assert e31 == pytest.approx(difference, **close)
+    assert e32 == pytest.approx(difference, **close)
+    assert surrogate(mdp, new, pi) == pytest.approx(d @ (new * a).sum(1) / (1 - mdp.gamma), **close)
+    assert surrogate(mdp, pi, pi) == pytest.approx(0, abs=close["abs"])
+
+
+@given(problems(gammas=DISCOUNTS), RNGS)
+@pytest.mark.equation("E29")
+def test_every_line_of_the_proof(problem, rng):
+    """The six lines of the slide, each by enumeration under π̃ of the unrolled table."""
+    mdp, pi = problem.start, problem.pi
+    new = draw_pi(mdp, rng, pi)
+    from minipg.enumeration import enumerate_trajectories
+
+    batch, states = enumerate_trajectories(mdp, new)
+    gamma_t = mdp.gamma ** np.arange(len(batch.rewards))[:, None] * batch.valid
+    values, w = exact.state_values(mdp, pi), batch.weight
+    v, v_next = values[states[:-1]], values[states[1:]] * ~batch.terminated
+    returns = (gamma_t * batch.rewards).sum(0)
+    lines = [
+        w @ returns - exact.objective(mdp, pi),
+        w @ returns - mdp.start @ values,
+        w @ (returns - values[states[0]]),
+        w @ (returns + (gamma_t * (mdp.gamma * v_next - v)).sum(0)),
+        w @ (gamma_t * (batch.rewards + mdp.gamma * v_next - v)).sum(0),
+        w @ (gamma_t * exact.advantages(mdp, pi)[states[:-1], batch.actions]).sum(0),
+    ]
+    truth = exact.objective(mdp, new) - exact.objective(mdp, pi)
+    np.testing.assert_allclose(lines, truth, rtol=1e-8, atol=1e-9 * np.abs(mdp.reward).max())
+
+
+@given(mdps(gammas=DISCOUNTS), RNGS)
+@pytest.mark.equation("E34", "E37")
+def test_the_bound_holds_in_both_directions_and_the_mean_kl_is_below_the_maximum(mdp, rng):
+    pi = draw_pi(mdp, rng)
+    new = draw_pi(mdp, rng, pi)
+    error = abs(performance_difference(mdp, new, pi) - surrogate(mdp, new, pi))
+    rounding = 1e-9 * np.abs(mdp.reward).max() / (1 - mdp.gamma)
+    for divergence in (kl(new, pi), kl(pi, new)):
+        assert error <= penalty(mdp, pi) * divergence.max() + rounding
+    for p, q in ((new, pi), (pi, new)):
+        assert mean_kl(mdp, p, q, pi) <= kl(p, q).max() * (1 + 1e-12)
+        expected = [sum(x * np.log(x / y) for x, y in zip(a, b, strict=True))
+                    for a, b in zip(p, q, strict=True)]  # fmt: skip
+        np.testing.assert_allclose(kl(p, q), expected, rtol=1e-9, atol=1e-12)
+
+
+@given(mdps(gammas=st.sampled_from([0.0, 0.5, 0.9])), RNGS)
+@pytest.mark.equation("E36")
+def test_maximising_the_bound_never_lowers_j(mdp, rng):
+    """Five rounds; the step attains its own bound, and no random table has a higher one."""
+    pi = draw_pi(mdp, rng)
+    rounding = 1e-10 * np.abs(mdp.reward).max() / (1 - mdp.gamma)
+    for _ in range(5):
+        new = improve(mdp, pi)
+        gain, bound = performance_difference(mdp, new, pi), lower_bound(mdp, new, pi)
+        assert gain >= bound - rounding
+        assert bound >= 0
+        for _ in range(5):
+            other = draw_pi(mdp, rng, pi) * 0.02 + pi * 0.98
+            assert lower_bound(mdp, other, pi) <= bound + 1e-4 * abs(bound) + rounding
+        pi = new
+
+
+@given(problems(gammas=DISCOUNTS), RNGS)
+@pytest.mark.equation("E33", "E35")
+def test_the_surrogate_of_a_batch_and_its_gradient(problem, rng):
+    """L under enumeration is the solve's; ∇L by complex step; at θ_k it is ∇J, the ratio 1."""
+    p = problem
+    psi = p.gamma_t * (p.q - p.v[:-1])
+    theta = p.theta + 0.3 * rng.standard_normal(p.theta.shape)
+    new = p.policy.probs(theta, p.start.features)
+    close = {"rtol": 1e-8, "atol": 1e-9 * np.abs(p.start.reward).max()}
+    got = batch_surrogate(p.policy, theta, p.batch, psi)
+    np.testing.assert_allclose(got, surrogate(p.start, new, p.pi), **close)
+
+    def objective(x):
+        log_ratio = p.policy.log_prob(x, p.batch.obs[:-1], p.batch.actions) - p.batch.log_prob
+        return (p.batch.weight * p.batch.valid * np.exp(log_ratio) * psi).sum()
+
+    v = rng.standard_normal(theta.shape)
+    slope = batch_surrogate_gradient(p.policy, theta, p.batch, psi) @ v
+    np.testing.assert_allclose(slope, complex_step(objective, theta, v), **close)
+    at_k = batch_surrogate_gradient(p.policy, p.theta, p.batch, psi)
+    np.testing.assert_allclose(at_k, p.gradient, **close)
+    np.testing.assert_allclose(ratio(p.policy, p.theta, p.batch)[p.batch.valid], 1, rtol=1e-12)
+
+
+# natural gradient
+
+
+def draw_observations(policy, rng, n=4):
+    obs = rng.standard_normal((n, policy.network.sizes[0]))
+    return obs, rng.dirichlet(np.ones(n))
+
+
+@given(policies(), RNGS)
+@pytest.mark.equation("E39", "E41", "E42", "errata 1", "errata 2")
+@pytest.mark.pitfall(13, 27)
+def test_the_fisher_matrix_three_ways(drawn, rng):
+    """E ∇log π ∇log πᵀ over all actions (or quadrature), JᵀMJ, and the Hessian of either KL, whose
+    gradient is zero at θ_k (footnote 7): so KL ≈ ½ dᵀHd."""
+    policy, theta = drawn
+    theta = 0.5 * theta
+    obs, weight = draw_observations(policy, rng)
+    matrix = fisher_matrix(policy, theta, obs, weight)
+    definition = np.zeros_like(matrix)
+    for o, w in zip(obs, weight, strict=True):
+        actions, prob = nodes(policy.head, policy.forward(theta, o)[0], order=4)
+        score = policy.score(theta, np.tile(o, (len(prob), 1)), actions)
+        definition += w * (score.T @ (prob[:, None] * score))
+    np.testing.assert_allclose(
+        matrix, definition, rtol=1e-9, atol=1e-10 * (1 + np.abs(matrix).max())
+    )
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12 * (1 + np.abs(matrix).max()))
+    assert np.linalg.eigvalsh(matrix).min() > -1e-10 * (1 + np.abs(matrix).max())
+    u, v = rng.standard_normal((2, len(theta)))
+
+    def towards(x):
+        return weight @ policy.head.kl(policy.forward(theta, obs)[0], policy.forward(x, obs)[0])
+
+    def away(x):
+        return weight @ policy.head.kl(policy.forward(x, obs)[0], policy.forward(theta, obs)[0])
+
+    for divergence in (towards, away):
+        assert complex_step(divergence, theta, v) == pytest.approx(0, abs=1e-9)
+        curvature = central_difference(lambda x, f=divergence: complex_step(f, x, v), theta, u)
+        assert curvature == pytest.approx(
+            v @ matrix @ u, rel=1e-5, abs=1e-5 * (1 + abs(matrix).max())
+        )
+    product = fisher_product(policy, theta, obs, weight)
+    np.testing.assert_allclose(
+        product(v), matrix @ v, rtol=1e-9, atol=1e-9 * (1 + abs(matrix).max())
+    )
+
+
+@given(policies(), RNGS)
+@pytest.mark.equation("E41")
+def test_taylor_remainders_shrink_at_the_right_order(drawn, rng):
+    """L − gᵀd is O(d²), KL − ½dᵀHd is O(d³): halving d divides them by about 4 and 8, or more."""
+    policy, theta = drawn
+    theta = 0.5 * theta
+    obs, weight = draw_observations(policy, rng)
+    actions, log_prob = policy.sample(theta, obs, rng)
+    psi, d = rng.standard_normal(len(obs)), rng.standard_normal(theta.shape)
+    d /= np.linalg.norm(d) * (1 + np.abs(obs).max())
+    h = fisher_product(policy, theta, obs, weight)
+    g = policy.weighted_score(theta, obs, actions, weight * psi)
+
+    def remainders(scale):
+        x = theta + scale * d
+        linear = weight @ (np.exp(policy.log_prob(x, obs, actions) - log_prob) * psi)
+        quadratic = weight @ policy.kl(x, theta, obs)
+        return (abs(linear - weight @ psi - scale * g @ d),
+                abs(quadratic - 0.5 * scale**2 * d @ h(d)))  # fmt: skip
+
+    big, small = remainders(2e-2), remainders(2e-3)
+    assert small[0] <= 0.02 * big[0] + 1e-9
+    assert small[1] <= 0.003 * big[1] + 1e-12
+
+
+@given(policies(), RNGS)
+@pytest.mark.equation("E40")
+def test_the_natural_gradient_is_the_same_step_in_every_parametrisation(drawn, rng):
+    """θ = h(φ), Dh invertible: H_φ⁻¹ g_φ moves η as H_θ⁻¹ g_θ does, the plain g_φ not as g_θ.
+
+    Where H is singular any solution moves η alike; nearly singular ones are left out.
+    """
+    policy, theta = drawn
+    obs, weight = draw_observations(policy, rng, 40)
+    actions, _ = policy.sample(theta, obs, rng)
+    g = policy.weighted_score(theta, obs, actions, weight * rng.standard_normal(len(obs)))
+    h = fisher_matrix(policy, theta, obs, weight)
+    n = len(theta)
+    jacobian = np.eye(n) + 0.3 * rng.standard_normal((n, n)) / np.sqrt(n)  # of h at φ
+    systems = [(h, g), (jacobian.T @ h @ jacobian, jacobian.T @ g)]
+    for matrix, _ in systems:
+        spectrum = np.linalg.eigvalsh(matrix) / np.abs(matrix).max()
+        assume(not ((spectrum > 1e-13) & (spectrum < 1e-5)).any())
+    step, step_phi = (np.linalg.pinv(m, rcond=1e-8, hermitian=True) @ x for m, x in systems)
+    _, tape = policy.forward(theta, obs)
+    change, change_phi = (policy.jvp(theta, tape, x) for x in (step, jacobian @ step_phi))
+    if isinstance(policy.head, Softmax):  # a shift of all logits does not change π
+        change, change_phi = (x - x.mean(-1, keepdims=True) for x in (change, change_phi))
+    np.testing.assert_allclose(change_phi, change, rtol=1e-6, atol=1e-6 * np.abs(change).max())
+    plain, plain_phi = (policy.jvp(theta, tape, x) for x in (g, jacobian @ jacobian.T @ g))
+    assert np.abs(plain_phi - plain).max() > 1e-6 * np.abs(plain).max()
+
+
+@st.composite
+def systems(draw):
+    """A symmetric positive definite H (n, n) of condition up to 1e4, and b."""
+    n, rng = draw(st.integers(1, 6)), draw(RNGS)
+    q, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    spectrum = 10.0 ** rng.uniform(-2, 2, n)
+    return q * spectrum @ q.T, rng.standard_normal(n)
+
+
+@given(systems())
+@pytest.mark.equation("E44")
+def test_every_iterate_of_cg_is_the_best_of_its_krylov_space(system):
+    """By a dense solve in an orthonormal basis of span (b, Hb, …, H^{j−1}b)."""
+    h, b = system
+    best = np.linalg.solve(h, b)
+    for j in range(1, len(b) + 1):
+        result = conjugate_gradients(lambda v: h @ v, b, j, tolerance=0.0)
+        krylov = np.stack([np.linalg.matrix_power(h, i) @ b for i in range(j)], 1)
+        basis, _ = np.linalg.qr(krylov / np.linalg.norm(krylov, axis=0))
+        expected = basis @ np.linalg.solve(basis.T @ h @ basis, basis.T @ b)
+
+        def objective(x):
+            return 0.5 * x @ h @ x - b @ x
+
+        floor = objective(best)
+        assert objective(result.x) - floor <= (objective(expected) - floor) * (
+            1 + 1e-4
+        ) + 1e-9 * abs(floor)
+        assert result.residual == pytest.approx(
+            np.linalg.norm(b - h @ result.x) / np.linalg.norm(b), abs=1e-8
+        )
+    assert conjugate_gradients(lambda v: h @ v, b, 50).reason == "converged"
+
+
+@given(systems(), RNGS)
+@pytest.mark.equation("E44")
+def test_cg_against_scipy_and_with_a_preconditioner(system, rng):
+    from scipy.sparse.linalg import LinearOperator, cg
+
+    h, b = system
+    ours = conjugate_gradients(lambda v: h @ v, b, 100, tolerance=1e-12)
+    theirs, _ = cg(LinearOperator(h.shape, lambda v: h @ v), b, rtol=1e-12, maxiter=100)
+    np.testing.assert_allclose(ours.x, theirs, rtol=1e-5, atol=1e-7)
+    exactly = np.linalg.inv(h)
+    once = conjugate_gradients(lambda v: h @ v, b, 100, 1e-8, lambda r: exactly @ r)
+    assert (once.iterations, once.reason) == (1, "converged")
+    diagonal = np.diag(h)
+    scaled = conjugate_gradients(lambda v: h @ v, b, 200, 1e-12, lambda r: r / diagonal)
+    np.testing.assert_allclose(scaled.x, ours.x, rtol=1e-5, atol=1e-7)
+
+
+def test_cg_says_why_it_stopped_and_refuses():
+    b = np.array([1.0, 1.0])
+    flat = conjugate_gradients(lambda v: np.diag([1.0, -3.0]) @ v, b)
+    assert (flat.reason, flat.iterations) == ("negative curvature", 0)
+    assert not flat.x.any()
+    broken = conjugate_gradients(lambda v: v * np.nan, b)
+    assert (broken.reason, broken.x.tolist()) == ("not finite", [0, 0])
+    assert conjugate_gradients(lambda v: v, np.zeros(2)).reason == "zero"
+    assert conjugate_gradients(lambda v: np.diag([1.0, 9.0]) @ v, b, 1).reason == "iterations"
+    for arguments, message in (
+        ((lambda v: v, b[None]), "b: expected shape"),
+        ((lambda v: v, b * np.nan), "b: expected finite"),
+        ((lambda v: v, b, 0), "iterations: expected"),
+        ((lambda v: v[:1], b), "product: expected shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            conjugate_gradients(*arguments)
+
+
+@given(systems(), st.floats(1e-4, 1.0))
+@pytest.mark.equation("E43", "errata 2")
+@pytest.mark.pitfall(14)
+def test_the_trust_region_step_against_scipy(system, delta):
+    """max gᵀd s.t. ½ dᵀHd ≤ δ by SLSQP; and KKT: Hd is along g, the constraint tight."""
+    from scipy.optimize import minimize
+
+    h, g = system
+    assume(np.linalg.cond(h) < 1e3)
+    x = np.linalg.solve(h, g)
+    step = trust_region_step(g, x, float(x @ h @ x), delta)
+    assert 0.5 * step @ h @ step == pytest.approx(delta, rel=1e-9)
+    towards = h @ step
+    np.testing.assert_allclose(towards / np.linalg.norm(towards), g / np.linalg.norm(g), atol=1e-8)
+    root = np.linalg.cholesky(h).T * np.sqrt(0.5 / delta)  # ‖root d‖ ≤ 1
+    inverse = np.linalg.inv(root)
+    found = minimize(
+        lambda y: -(g @ inverse @ y), np.full(len(g), 0.1 / np.sqrt(len(g))), method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda y: 1 - y @ y}, options={"ftol": 1e-12},
+    )  # fmt: skip
+    assert g @ step == pytest.approx(-found.fun, rel=1e-5)
+    damped = np.linalg.solve(h + 0.5 * np.eye(len(g)), g)
+    shorter = trust_region_step(g, damped, float(damped @ h @ damped), delta)
+    assert 0.5 * shorter @ h @ shorter == pytest.approx(delta, rel=1e-9)
+    for bad in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="delta: expected"):
+            trust_region_step(g, x, 1.0, bad)
+        with pytest.raises(ValueError, match="curvature: expected"):
+            trust_region_step(g, x, bad, 0.1)
+
+
+@given(RNGS, st.floats(1e-3, 1.0))
+@pytest.mark.equation("E46")
+@pytest.mark.pitfall(12)
+def test_the_line_search_accepts_only_what_meets_both_and_else_leaves_theta(rng, delta):
+    """Random measures, NaN among them: accepted ⇒ L ≥ 0 and KL ≤ δ; refused ⇒ θ to the bit."""
+    theta, step = rng.standard_normal((2, 3))
+    table = {}
+
+    def measure(x):
+        key = x.tobytes()
+        table[key] = tuple(
+            rng.choice([rng.standard_normal(), np.nan, np.inf], 2, p=[0.8, 0.1, 0.1])
+        )
+        return table[key]
+
+    before = theta.copy()
+    result = backtrack(theta, step, measure, delta, most=4)
+    np.testing.assert_array_equal(theta, before)
+    if result.accepted:
+        surrogate_value, divergence = table[result.theta.tobytes()]
+        assert surrogate_value >= 0
+        assert divergence <= delta
+        np.testing.assert_allclose(result.theta, theta + 0.5 ** (result.tried - 1) * step)
+    else:
+        assert result.theta.tobytes() == theta.tobytes()
+        assert result.tried == 4
+    assert sum(result.refused.values()) == result.tried - result.accepted
+    with pytest.raises(ValueError, match="delta: expected"):
+        backtrack(theta, step, measure, 0.0)
