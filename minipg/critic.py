@@ -14,6 +14,7 @@ from minipg.batch import Batch
 from minipg.borders import Array, check_range, check_shape
 from minipg.distributions import Softmax
 from minipg.network import MLP
+from minipg.optim import AdamState, adam
 from minipg.policy import Policy
 from minipg.returns import gae, td_error
 
@@ -181,6 +182,26 @@ class CompatibleCritic:
         return compatible_advantage(self.policy, theta, w, batch.obs[:-1], batch.actions)
 
 
+def fit_values(
+    critic: VCritic,
+    phi: Array,
+    state: AdamState,
+    batch: Batch,
+    target: Array,
+    epochs: int,
+    learning_rate: float,
+    rng: np.random.Generator,
+) -> tuple[Array, AdamState]:
+    """E15 φ after `epochs` passes of Adam over ½ (V − y)², minibatches of 64; y (T, B) constant."""
+    obs, y = batch.obs[:-1][batch.valid], target[batch.valid]
+    for _ in range(epochs):
+        for chosen in np.array_split(rng.permutation(len(obs)), max(1, len(obs) // 64)):
+            empty = np.zeros(0)
+            g = critic.gradient(phi, empty, obs[chosen], empty, y[chosen], empty)
+            phi, state = adam(phi, -g, state, learning_rate)
+    return phi, state
+
+
 def compatible_advantage(
     policy: Policy, theta: Array, w: Array, obs: Array, actions: Array
 ) -> Array:
@@ -212,10 +233,14 @@ def lstd(
     return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=1e-10)[0]
 
 
+def value_critic(policy: Policy) -> VCritic:
+    """A V with the policy's hidden layers."""
+    return VCritic(MLP((*policy.network.sizes[:-1], 1)))
+
+
 def make_critic(kind: str, policy: Policy) -> Critic:
     """The critic called v, q or compatible, with hidden layers as the policy's, or its own head."""
-    obs_and_hidden = policy.network.sizes[:-1]
-    v = VCritic(MLP((*obs_and_hidden, 1)))
+    obs_and_hidden, v = policy.network.sizes[:-1], value_critic(policy)
     if policy.value_head:
         if kind != "v":
             raise ValueError(f"critic: expected v for a network shared with the policy, got {kind}")

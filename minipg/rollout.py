@@ -215,4 +215,8 @@ def recent_returns(envs: Envs) -> tuple[int, float, float]:
         envs = envs.env
     if not envs.return_queue:
         return 0, np.nan, np.nan
-    return envs.episode_count, float(np.mean(envs.return_queue)), float(np.mean(envs.length_queue))
+    return (
+        int(envs.episode_count),
+        float(np.mean(envs.return_queue)),
+        float(np.mean(envs.length_queue)),
+    )

@@ -64,10 +64,11 @@ def improve(mdp: TabularMDP, pi: Array) -> Array:
     from scipy.optimize import minimize_scalar
 
     advantage, c = exact.advantages(mdp, pi), penalty(mdp, pi)
+    visited = exact.visits(mdp, pi, mdp.gamma)
 
     def bound(log_radius: float) -> float:
         radius = float(np.exp(log_radius))
-        return c * radius - surrogate(mdp, _tilt(pi, advantage, radius), pi)
+        return c * radius - float(visited @ (_tilt(pi, advantage, radius) * advantage).sum(1))
 
     best = minimize_scalar(bound, bounds=(-60.0, 5.0), method="bounded", options={"xatol": 1e-3})
     new = _tilt(pi, advantage, float(np.exp(best.x)))
@@ -106,3 +107,25 @@ def batch_surrogate_gradient(policy: Policy, theta: Array, batch: Batch, psi: Ar
 def ratio(policy: Policy, theta: Array, batch: Batch) -> Array:
     """π_θ(a_t|s_t)/π_θk(a_t|s_t) (T, B), θ_k that of the batch: 1 to the bit at θ_k."""
     return np.exp(policy.log_prob(theta, batch.obs[:-1], batch.actions) - batch.log_prob)
+
+
+def clipped_surrogate(
+    policy: Policy,
+    theta: Array,
+    obs: Array,
+    actions: Array,
+    log_prob: Array,
+    psi: Array,
+    clip: float,
+) -> tuple[float, Array, float]:
+    """E47 mean of min(ρψ, clip(ρ, 1 ± ε)ψ), its gradient (P,), and the share of samples outside.
+
+    ρ = π_θ(a|s)/π_θk(a|s), log_prob (N,) that of θ_k. The gradient is mean ρ ψ ∇log π of the
+    samples inside, exactly 0 of those that the minimum clips; at θ_k it is the policy gradient.
+    """
+    rho = np.exp(policy.log_prob(theta, obs, actions) - log_prob)
+    outside = np.where(psi > 0, rho > 1 + clip, rho < 1 - clip)
+    value = np.minimum(rho * psi, np.clip(rho, 1 - clip, 1 + clip) * psi).mean()
+    inside = np.where(outside, 0.0, rho * psi) / len(obs)
+    gradient = policy.weighted_score(theta, obs, actions, inside)
+    return float(value), gradient, float(outside.mean())

@@ -24,13 +24,16 @@ from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
 from presets import PRESETS
 from tqdm import tqdm
 
-from minipg.algorithms import actor_critic, reinforce
+from minipg.algorithms import actor_critic, npg, ppo, reinforce, trpo
 from minipg.policy import Policy, absorb_normalization
 from minipg.rollout import make_envs, play_episodes, policy_for
 
 ALGORITHMS = {
     "reinforce": (reinforce.reinforce, reinforce.Settings),
     "actor_critic": (actor_critic.actor_critic, actor_critic.Settings),
+    "npg": (npg.npg, npg.Settings),
+    "trpo": (trpo.trpo, trpo.Settings),
+    "ppo": (ppo.ppo, ppo.Settings),
 }
 EVALUATION_EPISODES = 100
 SECONDS_BETWEEN_WRITES = 1.0

@@ -251,6 +251,15 @@ def test_normalization_is_trained_with_frozen_and_saved(tmp_path):
     assert result["mean_return"] == pytest.approx(returns.mean())
 
 
+@pytest.mark.parametrize("algorithm", ["npg", "trpo", "ppo"])
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
+def test_trust_region_methods_train(tmp_path, algorithm, env):
+    out = tmp_path / "run"
+    assert train.main([algorithm, env, "--steps", "3000", "--out", str(out)]) == 0
+    assert read_csv(out)[-1]["kl"] != ""
+    assert json.loads((out / "result.json").read_text())["algorithm"] == algorithm
+
+
 def test_actor_critic_trains_in_its_other_forms(tmp_path):
     shared = ["--shared", "--steps", "300", "--state-dependent-std", "--n-steps", "4"]
     assert train.main(["actor_critic", "Pendulum-v1", *shared, "--out", str(tmp_path / "s")]) == 0

@@ -1,0 +1,77 @@
+"""Proximal policy optimisation (E47): epochs of ascent on the clipped surrogate."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minipg.borders import Array, check_range
+from minipg.loop import LoopSettings, Samples, learn
+from minipg.optim import AdamState, adam, adam_init, clip_norm
+from minipg.policy import Policy
+from minipg.rollout import Envs
+from minipg.surrogate import clipped_surrogate
+
+
+@dataclass(frozen=True)
+class Settings(LoopSettings):
+    """The algorithm's options; ValueError for one out of its range."""
+
+    clip: float = field(default=0.2, metadata={"help": "ε: the ratio counts within 1 ± ε"})
+    learning_rate: float = field(default=0.001, metadata={"help": "of the policy's Adam"})
+    epochs: int = field(default=10, metadata={"help": "passes of the policy over a batch"})
+    minibatch: int = field(default=64, metadata={"help": "samples of a step"})
+    max_norm: float = field(default=0.5, metadata={"help": "gradients are shortened to this"})
+    target_kl: float = field(
+        default=0.0, metadata={"help": "stop the epochs where the mean KL is above; 0: never"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.clip < 1:
+            raise ValueError(f"clip: expected a number in (0, 1), got {self.clip}")
+        for name in ("learning_rate", "max_norm", "target_kl"):
+            check_range(name, getattr(self, name), 0)
+        for name in ("epochs", "minibatch"):
+            check_range(name, getattr(self, name), 1)
+
+
+def update(
+    policy: Policy,
+    theta: Array,
+    samples: Samples,
+    settings: Settings,
+    state: AdamState,
+    rng: np.random.Generator,
+) -> tuple[Array, AdamState, dict[str, float]]:
+    """E47 Adam on the clipped surrogate, in minibatches drawn anew each epoch.
+
+    Source: Schulman et al. 2017, arXiv 1707.06347, algorithm 1.
+    """
+    count, norms, clipped, before, epochs = len(samples.obs), [], [], theta, 0
+    while epochs < settings.epochs:
+        epochs += 1
+        for chosen in np.array_split(rng.permutation(count), max(1, count // settings.minibatch)):
+            part = Samples(*(x[chosen] for x in samples))
+            _, g, outside = clipped_surrogate(policy, theta, *part, clip=settings.clip)
+            theta, state = adam(theta, clip_norm(g, settings.max_norm), state,
+                                settings.learning_rate)  # fmt: skip
+            norms.append(float(np.linalg.norm(g)))
+            clipped.append(outside)
+        if settings.target_kl and policy.kl(theta, before, samples.obs).mean() > settings.target_kl:
+            break
+    figures = {"gradient_norm": norms[0], "clipped": float(np.mean(clipped)), "epochs": epochs}
+    return theta, state, figures
+
+
+def ppo(
+    envs: Envs,
+    policy: Policy,
+    theta: Array,
+    settings: Settings,
+    steps: int,
+    rng: np.random.Generator,
+) -> Iterator[tuple[Array, dict[str, Any]]]:
+    """Yield θ and a record of named figures after each iteration, until `steps` are played."""
+    return learn(envs, policy, theta, settings, steps, rng, update, adam_init(theta))

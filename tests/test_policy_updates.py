@@ -1,0 +1,192 @@
+"""NPG, TRPO and PPO as they train: each update against its definition, and behaviour."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import RNGS, policies
+from test_reinforce import corridor
+
+from minipg import exact
+from minipg.algorithms import npg, ppo, trpo
+from minipg.check import complex_step
+from minipg.linalg import conjugate_gradients
+from minipg.loop import Samples
+from minipg.mdp_env import TabularVectorEnv
+from minipg.natural import fisher_matrix
+from minipg.optim import adam_init
+from minipg.policy import softmax_policy
+from minipg.rollout import adapt
+from minipg.surrogate import clipped_surrogate
+
+ALGORITHMS = {"npg": (npg.npg, npg.Settings), "trpo": (trpo.trpo, trpo.Settings),
+              "ppo": (ppo.ppo, ppo.Settings)}  # fmt: skip
+
+
+def draw_samples(policy, theta, rng, n=12, scale=1.0):
+    obs = rng.standard_normal((n, policy.network.sizes[0]))
+    actions, log_prob = policy.sample(theta, obs, rng)
+    return Samples(obs, actions, log_prob, scale * rng.standard_normal(n))
+
+
+@given(policies(), RNGS, st.sampled_from([0.01, 0.1, 1.0]))
+@pytest.mark.equation("E43", "E45")
+@pytest.mark.pitfall(14)
+def test_npg_is_the_damped_dense_solve_with_an_undamped_length(drawn, rng, damping):
+    policy, theta = drawn
+    theta = 0.5 * theta
+    samples = draw_samples(policy, theta, rng)
+    settings = npg.Settings(delta=0.02, damping=damping, cg_iterations=200)
+    new, _, figures = npg.update(policy, theta, samples, settings, None, rng)
+    uniform = np.full(12, 1 / 12)
+    h = fisher_matrix(policy, theta, samples.obs, uniform)
+    g = samples.psi @ policy.score(theta, samples.obs, samples.actions) / 12
+    x = np.linalg.solve(h + damping * np.eye(len(g)), g)
+    step = new - theta
+    assert 0.5 * step @ h @ step == pytest.approx(0.02, rel=1e-6)
+    np.testing.assert_allclose(step / np.linalg.norm(step), x / np.linalg.norm(x), atol=1e-5)
+    assert figures["gradient_norm"] == pytest.approx(np.linalg.norm(g))
+
+
+@given(policies(), RNGS, st.sampled_from([1e-4, 0.01, 1.0, 30.0]))
+@pytest.mark.equation("E38", "E46")
+@pytest.mark.pitfall(12, 15, 16)
+def test_an_accepted_trpo_step_meets_both_conditions_on_the_whole_batch(drawn, rng, delta):
+    """KL(π̃‖π_k) ≤ δ and L ≥ 0, recomputed; else θ is the same to the bit."""
+    policy, theta = drawn
+    samples = draw_samples(policy, theta, rng, scale=rng.choice([1e-6, 1.0, 1e6]))
+    settings = trpo.Settings(delta=delta, damping=rng.choice([0.0, 1e-3, 0.1]))
+    before = theta.copy()
+    new, _, figures = trpo.update(policy, theta, samples, settings, None, rng)
+    np.testing.assert_array_equal(theta, before)
+    if not figures["accepted"]:
+        assert new.tobytes() == before.tobytes()
+        return
+    assert policy.kl(new, theta, samples.obs).mean() <= delta
+    rho = np.exp(policy.log_prob(new, samples.obs, samples.actions) - samples.log_prob)
+    assert ((rho - 1) * samples.psi).mean() >= 0
+    refused = sum(v for k, v in figures.items() if k.startswith("refused"))
+    assert refused == figures["tried"] - 1
+
+
+@pytest.mark.parametrize("update", [npg.update, trpo.update])
+def test_no_gradient_no_step(update):
+    policy = softmax_policy(2, 2)
+    theta, rng = np.ones(6), np.random.default_rng(0)
+    samples = draw_samples(policy, theta, rng, scale=0.0)
+    settings = npg.Settings() if update is npg.update else trpo.Settings()
+    new, _, figures = update(policy, theta, samples, settings, None, rng)
+    assert new.tobytes() == theta.tobytes()
+    assert figures["gradient_norm"] == 0
+    assert figures.get("accepted", 0) == 0
+
+
+@given(policies(), RNGS, st.floats(0.05, 0.5))
+@pytest.mark.equation("E47")
+@pytest.mark.pitfall(11)
+def test_the_clipped_surrogate_and_its_gradient(drawn, rng, clip):
+    """min(ρψ, clip(ρ)ψ) sample by sample; the gradient is that of the samples inside."""
+    policy, theta = drawn
+    obs, actions, log_prob, psi = draw_samples(policy, theta, rng)
+    other = theta + 0.3 * rng.standard_normal(theta.shape)
+    value, gradient, outside = clipped_surrogate(policy, other, obs, actions, log_prob, psi, clip)
+    rho = np.exp(policy.log_prob(other, obs, actions) - log_prob)
+    terms = [min(r * a, min(max(r, 1 - clip), 1 + clip) * a) for r, a in zip(rho, psi, strict=True)]
+    assert value == pytest.approx(np.mean(terms))
+    inside = np.array([(r <= 1 + clip) if a > 0 else (r >= 1 - clip)
+                       for r, a in zip(rho, psi, strict=True)])  # fmt: skip
+    assert outside == pytest.approx(1 - inside.mean())
+
+    def objective(x):
+        return (inside * np.exp(policy.log_prob(x, obs, actions) - log_prob) * psi).mean()
+
+    v = rng.standard_normal(theta.shape)
+    slope = complex_step(objective, other, v)
+    assert gradient @ v == pytest.approx(slope, rel=1e-8, abs=1e-9 * (1 + np.abs(rho).max()))
+    _, at_k, none_outside = clipped_surrogate(policy, theta, obs, actions, log_prob, psi, clip)
+    np.testing.assert_array_equal(at_k, policy.weighted_score(theta, obs, actions, psi / len(obs)))
+    assert none_outside == 0
+
+
+def test_ppo_counts_its_epochs_and_stops_at_the_kl():
+    policy = softmax_policy(2, 2)
+    theta, rng = np.zeros(6), np.random.default_rng(0)
+    samples = draw_samples(policy, theta, rng, 64)
+    for target_kl, epochs in ((0.0, 7), (1e-9, 1)):
+        settings = ppo.Settings(epochs=7, minibatch=16, target_kl=target_kl, learning_rate=0.05)
+        new, state, figures = ppo.update(policy, theta, samples, settings, adam_init(theta), rng)
+        assert figures["epochs"] == epochs
+        assert state.steps == 4 * epochs
+        assert not np.array_equal(new, theta)
+        assert 0 <= figures["clipped"] < 1
+
+
+def learn(name, seed, steps=6000):
+    run, settings = ALGORITHMS[name]
+    mdp = corridor()
+    envs, policy, rng = adapt(TabularVectorEnv(mdp, 8)), softmax_policy(4, 2), None
+    rng = np.random.default_rng(seed)
+    theta = policy.init(rng, dtype=np.float32)
+    own = {"learning_rate": 0.02} if name == "ppo" else {"delta": 0.05}
+    chosen = settings(gamma=0.9, n_steps=16, **own)
+    return mdp, policy, chosen, list(run(envs, policy, theta, chosen, steps, rng))
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.equation("E38", "E45", "E46", "E47")
+def test_each_learns_a_corridor_and_says_its_kl(name):
+    """J from 1/8 to above 0.9; every trust-region step of TRPO is within δ."""
+    mdp, policy, settings, history = learn(name, 0)
+    theta, record = history[-1]
+    assert theta.dtype == np.float32
+    assert exact.objective(mdp, policy.probs(theta.astype(float), mdp.features)) > 0.9
+    assert record["env_steps"] >= 6000
+    if name == "trpo":
+        assert all(r["kl"] <= settings.delta * (1 + 1e-4) for _, r in history)
+        assert history[0][1]["accepted"]
+        assert {r["accepted"] for _, r in history} == {0, 1}  # at the end there is nothing to gain
+    if name == "npg":
+        assert history[0][1]["kl"] == pytest.approx(0.05, rel=0.5)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.pitfall(25)
+def test_the_seed_determines_each(name):
+    one, two, other = (learn(name, seed, 600)[3] for seed in (1, 1, 2))
+    assert one[-1][0].tobytes() == two[-1][0].tobytes() != other[-1][0].tobytes()
+    assert [r for _, r in one][-1] == [r for _, r in two][-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "name"),
+    [(npg.Settings, {"delta": 0.0}, "delta"), (trpo.Settings, {"delta": -1.0}, "delta"),
+     (trpo.Settings, {"delta": float("nan")}, "delta"),
+     (npg.Settings, {"damping": -1.0}, "damping"),
+     (npg.Settings, {"cg_iterations": 0}, "cg_iterations"), (ppo.Settings, {"clip": 0.0}, "clip"),
+     (ppo.Settings, {"clip": 1.0}, "clip"), (ppo.Settings, {"epochs": 0}, "epochs"),
+     (ppo.Settings, {"gamma": 2.0}, "gamma"), (npg.Settings, {"lam": -1.0}, "lam"),
+     (trpo.Settings, {"n_steps": 0}, "n_steps"), (trpo.Settings, {"critic_epochs": 0}, "critic_e"),
+     (ppo.Settings, {"critic_learning_rate": -1.0}, "critic_l"),
+     (ppo.Settings, {"learning_rate": float("inf")}, "learning_rate")],
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(settings, options, name):
+    with pytest.raises(ValueError, match=f"{name}.*: expected"):
+        settings(**options)
+
+
+def test_nan_advantages_are_refused():
+    policy = softmax_policy(2, 2)
+    theta, rng = np.ones(6), np.random.default_rng(0)
+    samples = draw_samples(policy, theta, rng)._replace(psi=np.full(12, np.nan))
+    for update, settings, state in ((npg.update, npg.Settings(), None),
+                                    (trpo.update, trpo.Settings(), None),
+                                    (ppo.update, ppo.Settings(), adam_init(theta))):  # fmt: skip
+        with pytest.raises(ValueError, match="psi: expected finite"):
+            update(policy, theta, samples, settings, state, rng)
+
+
+def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
+    """A direction without curvature: CG stops at it and keeps the iterate before."""
+    result = conjugate_gradients(lambda v: np.diag([1.0, 0.0]) @ v, np.array([0.0, 1.0]))
+    assert result.reason == "negative curvature"
+    assert not result.x.any()
