@@ -28,7 +28,7 @@ def gradients(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
 
 
 def importance_weight(policy: Policy, theta: Array, batch: Batch) -> Array:
-    """E04 P(T|π)/P(T|φ) = Π_t π(a_t|s_t)/φ(a_t|s_t) (B,), φ the policy that drew the batch.
+    """E04, E27 P(T|π)/P(T|φ) = Π_t π(a_t|s_t)/φ(a_t|s_t) (B,), φ the policy that drew the batch.
 
     The probabilities of transitions cancel; at φ ≡ π it is 1.
     """

@@ -171,8 +171,8 @@ def mean_below_max(p: Problem) -> Row:
 
 
 def _some(p: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """At most 30 observations (N, D) and their probabilities."""
-    obs = p.mdp.features[:30]
+    """At most 30 observations (N, D), of size 1 at most, and their probabilities."""
+    obs = p.mdp.features[:30] / max(1.0, float(np.abs(p.mdp.features).max()))
     return obs, np.full(len(obs), 1 / len(obs))
 
 
