@@ -18,7 +18,8 @@ def fisher_product(
     """E39, E42, E44 v ↦ H v (P,) = Jᵀ M J v, M the head's own Fisher matrix: exact, never P×P.
 
     H = E ∇log π ∇log πᵀ; the slides' second factor lacks its ∇ (errata 1). E41: near θ the mean
-    KL, of either direction, is ½ dᵀHd without a linear term (footnote 7). The forward pass is done once, each product costs one jvp and one vjp.
+    KL, of either direction, is ½ dᵀHd without a linear term (footnote 7). The forward pass is
+    done once, each product costs one jvp and one vjp.
     """
     check_shape("weight", weight, (len(obs),))
     eta, tape = policy.forward(theta, obs)
@@ -41,7 +42,8 @@ def fisher_matrix(policy: Policy, theta: Array, obs: Array, weight: Array) -> Ar
 def trust_region_step(gradient: Array, direction: Array, curvature: float, delta: float) -> Array:
     """E40, E43 √(2δ/gᵀH⁻¹g) H⁻¹g (P,): maximises gᵀd subject to ½ dᵀHd ≤ δ.
 
-    The same change of π in every parametrisation. direction x ≈ H⁻¹g; curvature = xᵀHx, which is gᵀH⁻¹g where x solves the system. With the
+    The same change of π in every parametrisation. direction x ≈ H⁻¹g; curvature = xᵀHx, which is
+    gᵀH⁻¹g where x solves the system. With the
     undamped curvature the predicted KL is δ whatever damping x was solved with (PITFALLS 14).
     The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2). ValueError if curvature ≤ 0.
     """

@@ -3,7 +3,7 @@
 from typing import Any
 
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
-    **{(algorithm, "CartPole-v1"): {"steps": 100_000} for algorithm in ("npg", "trpo", "ppo")},
+    **{(algorithm, "CartPole-v1"): {"steps": 98_000} for algorithm in ("npg", "trpo", "ppo")},
     ("actor_critic", "CartPole-v1"): {
         "num_envs": 8, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01,
     },
