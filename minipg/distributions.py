@@ -79,6 +79,12 @@ class Softmax:
         p = self.probs(eta)
         return p[..., None] * np.eye(self.n, dtype=p.dtype) - p[..., None] * p[..., None, :]
 
+    def fisher_root(self, eta: Array) -> Array:
+        """B (..., n, n) with B Bᵀ = fisher(η): diag(√π) − π √πᵀ."""
+        p = self.probs(eta)
+        root = np.sqrt(p)
+        return root[..., None] * np.eye(self.n, dtype=p.dtype) - p[..., None] * root[..., None, :]
+
     def fisher_product(self, eta: Array, u: Array) -> Array:
         """fisher(η) u = π (u − π·u) (..., n), without the matrix."""
         p = self.probs(eta)
@@ -142,6 +148,12 @@ class Gaussian:
         """E score scoreᵀ = diag(1/σ², 2) (..., 2d, 2d)."""
         log_std = self.split(eta)[1]
         diagonal = np.concatenate([np.exp(-2 * log_std), np.full_like(log_std, 2)], -1)
+        return diagonal[..., None] * np.eye(self.size, dtype=eta.dtype)
+
+    def fisher_root(self, eta: Array) -> Array:
+        """B (..., 2d, 2d) with B Bᵀ = fisher(η): diag(1/σ, √2)."""
+        log_std = self.split(eta)[1]
+        diagonal = np.concatenate([np.exp(-log_std), np.full_like(log_std, np.sqrt(2))], -1)
         return diagonal[..., None] * np.eye(self.size, dtype=eta.dtype)
 
     def fisher_product(self, eta: Array, u: Array) -> Array:

@@ -3,6 +3,7 @@
 Axes: N samples, D inputs, K outputs, P parameters; `...` any leading axes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,11 +96,19 @@ class MLP:
         So x (N, D) gives one gradient, x (B, T, D) one for each b, and x (N, 1, D) one a sample.
         """
         grad = np.empty((*dy.shape[:-2], self.num_params), dy.dtype)
-        for (w, _), (dw, db), h in reversed(
-            list(zip(self.layers(theta), self.layers(grad), tape, strict=True))
+        for (dw, db), (h, delta) in zip(
+            reversed(self.layers(grad)), self.backward(theta, tape, dy), strict=True
         ):
-            np.matmul(h.swapaxes(-1, -2), dy, out=dw)
-            np.sum(dy, axis=-2, out=db)
-            if h is not tape[0]:
-                dy = (dy @ w.T) * (1 - h**2)
+            np.matmul(h.swapaxes(-1, -2), delta, out=dw)
+            np.sum(delta, axis=-2, out=db)
         return grad
+
+    def backward(self, theta: Array, tape: list[Array], dy: Array) -> Iterator[tuple[Array, Array]]:
+        """(h_i, δ_i) of each layer, the last first: its input and dy at its output (..., N, H).
+
+        The gradient of layer i is Σ h_i δ_iᵀ, which is what Kronecker factors are made of (E48).
+        """
+        for i, ((w, _), h) in reversed(list(enumerate(zip(self.layers(theta), tape, strict=True)))):
+            yield h, dy
+            if i:
+                dy = (dy @ w.T) * (1 - h**2)

@@ -3,7 +3,11 @@
 from typing import Any
 
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
-    **{(algorithm, "CartPole-v1"): {"steps": 98_000} for algorithm in ("npg", "trpo", "ppo")},
+    ("npg", "CartPole-v1"): {"steps": 98_000},
+    ("trpo", "CartPole-v1"): {"steps": 98_000},
+    ("ppo", "CartPole-v1"): {"steps": 98_000},
+    ("acktr", "CartPole-v1"): {"steps": 98_000},
+    ("cem", "CartPole-v1"): {"num_envs": 2, "hidden": ()},
     ("actor_critic", "CartPole-v1"): {
         "num_envs": 8, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01,
     },

@@ -24,7 +24,7 @@ from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
 from presets import PRESETS
 from tqdm import tqdm
 
-from minipg.algorithms import actor_critic, npg, ppo, reinforce, trpo
+from minipg.algorithms import acktr, actor_critic, cem, npg, ppo, reinforce, trpo
 from minipg.policy import Policy, absorb_normalization
 from minipg.rollout import make_envs, play_episodes, policy_for
 
@@ -34,6 +34,8 @@ ALGORITHMS = {
     "npg": (npg.npg, npg.Settings),
     "trpo": (trpo.trpo, trpo.Settings),
     "ppo": (ppo.ppo, ppo.Settings),
+    "acktr": (acktr.acktr, acktr.Settings),
+    "cem": (cem.cem, cem.Settings),
 }
 EVALUATION_EPISODES = 100
 SECONDS_BETWEEN_WRITES = 1.0
@@ -125,7 +127,7 @@ def train(args: argparse.Namespace) -> int:
     if args.normalize_observations:
         envs = scaler = NormalizeObservation(envs)
     if args.normalize_rewards:
-        envs = NormalizeReward(envs, settings.gamma)
+        envs = NormalizeReward(envs, getattr(settings, "gamma", 1.0))
     policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
     rng = np.random.default_rng(args.seed)
     initial = policy.init(rng, dtype=np.float32)

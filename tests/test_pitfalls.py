@@ -12,6 +12,7 @@ import minipg.algorithms.reinforce
 import minipg.critic
 import minipg.distributions
 import minipg.estimators
+import minipg.kfac
 import minipg.network
 import minipg.optim
 import minipg.policy
@@ -96,6 +97,15 @@ def the_seed_determines_the_run(rollout):
 
 def actions_start_where_the_space_does(rollout):
     play(rollout, vector(8, action_space=minipg.rollout.Discrete(2, start=5)))  # the toy asserts
+
+
+def the_fisher_factor_is_of_the_policy_s_own_actions(kfac):
+    """G of a linear softmax policy at one observation is diag(π) − ππᵀ."""
+    policy, theta = softmax_policy(2, 3), np.linspace(-1, 1, 9)
+    obs = np.array([[0.5, -1.0]])
+    g = kfac.factors(policy, theta, obs).layers[0][1]
+    pi = policy.probs(theta, obs)[0]
+    np.testing.assert_allclose(g, np.diag(pi) - np.outer(pi, pi))
 
 
 def weights_are_orthogonal_with_their_gain(network):
@@ -269,6 +279,9 @@ PLANTED = [
      "gradient / (np.sqrt(square) + eps)", "gradient / np.sqrt(square + eps)"),
     (30, minipg.critic, the_critic_s_gradient_keeps_its_target_constant,
      "error = (y[:, 0] - target)", "error = (1 - 0.9) * (y[:, 0] - target)"),
+    (27, minipg.kfac, the_fisher_factor_is_of_the_policy_s_own_actions,
+     "root = policy.head.fisher_root(eta)[..., : policy.num_outputs, :]",
+     "root = policy.head.score(eta, np.zeros(len(eta), int))[..., None]"),
     (29, minipg.network, weights_are_orthogonal_with_their_gain, "(gain * (q", "(1.0 * (q"),
 ]  # fmt: skip
 

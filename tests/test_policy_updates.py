@@ -8,8 +8,9 @@ from strategies import RNGS, policies
 from test_reinforce import corridor
 
 from minipg import exact
-from minipg.algorithms import npg, ppo, trpo
+from minipg.algorithms import acktr, cem, npg, ppo, trpo
 from minipg.check import complex_step
+from minipg.kfac import average, factors, solve
 from minipg.linalg import conjugate_gradients
 from minipg.loop import Samples
 from minipg.mdp_env import TabularVectorEnv
@@ -20,7 +21,7 @@ from minipg.rollout import adapt
 from minipg.surrogate import clipped_surrogate
 
 ALGORITHMS = {"npg": (npg.npg, npg.Settings), "trpo": (trpo.trpo, trpo.Settings),
-              "ppo": (ppo.ppo, ppo.Settings)}  # fmt: skip
+              "ppo": (ppo.ppo, ppo.Settings), "acktr": (acktr.acktr, acktr.Settings)}  # fmt: skip
 
 
 def draw_samples(policy, theta, rng, n=12, scale=1.0):
@@ -157,6 +158,74 @@ def test_the_seed_determines_each(name):
     assert [r for _, r in one][-1] == [r for _, r in two][-1]
 
 
+@given(policies(), RNGS)
+@pytest.mark.equation("E48")
+@pytest.mark.pitfall(27)
+def test_kronecker_factors_are_exact_for_one_sample(drawn, rng):
+    """One observation: every layer's block of the exact Fisher matrix is A ⊗ G."""
+    policy, theta = drawn
+    theta = 0.5 * theta
+    obs = rng.standard_normal((1, policy.network.sizes[0]))
+    whole = fisher_matrix(policy, theta, obs, np.ones(1))
+    for (w, b, _), (a, g) in zip(policy.network.slices, factors(policy, theta, obs).layers,
+                                 strict=True):  # fmt: skip
+        block = whole[w.start : b.stop, w.start : b.stop]
+        np.testing.assert_allclose(np.kron(a, g), block, rtol=1e-9,
+                                   atol=1e-10 * (1 + np.abs(block).max()))  # fmt: skip
+
+
+@given(policies(), RNGS)
+@pytest.mark.equation("E48")
+def test_kronecker_factors_are_the_means_of_their_samples(drawn, rng):
+    """And where they are exact, for a batch of one observation repeated, as above."""
+    policy, theta = drawn
+    obs = rng.standard_normal((5, policy.network.sizes[0]))
+    single = [factors(policy, theta, o[None]) for o in obs]
+    together = factors(policy, theta, obs)
+    for i, (a, g) in enumerate(together.layers):
+        close = {"rtol": 1e-9, "atol": 1e-10 * (1 + np.abs(g).max())}
+        np.testing.assert_allclose(a, np.mean([f.layers[i][0] for f in single], 0), **close)
+        np.testing.assert_allclose(g, np.mean([f.layers[i][1] for f in single], 0), **close)
+    mixed = average(together, single[0], 0.75)
+    np.testing.assert_allclose(
+        mixed.layers[0][1], 0.75 * together.layers[0][1] + 0.25 * single[0].layers[0][1]
+    )
+    assert average(None, together, 0.5) is together
+
+
+@given(policies(), RNGS, st.sampled_from([1e-3, 0.1, 1.0]))
+@pytest.mark.equation("E48")
+def test_the_factored_solve_is_that_of_the_damped_blocks(drawn, rng, damping):
+    """((A + π√λ) ⊗ (G + √λ/π)) x = g block by block, with np.kron; log σ by 2 + λ."""
+    policy, theta = drawn
+    obs = rng.standard_normal((5, policy.network.sizes[0]))
+    kronecker, g = factors(policy, theta, obs), rng.standard_normal(theta.shape)
+    x = solve(policy, kronecker, g, damping)
+    for (w, b, _), (a, s) in zip(policy.network.slices, kronecker.layers, strict=True):
+        ratio = np.sqrt((np.trace(a) / len(a)) / max(np.trace(s) / len(s), 1e-12))
+        left = a + ratio * np.sqrt(damping) * np.eye(len(a))
+        right = s + np.sqrt(damping) / ratio * np.eye(len(s))
+        part = slice(w.start, b.stop)
+        expected = np.linalg.solve(np.kron(left, right), g[part])
+        np.testing.assert_allclose(x[part], expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+    log_std = slice(policy.network.num_params, None)
+    np.testing.assert_allclose(x[log_std], g[log_std] / (2 + damping))
+
+
+@pytest.mark.equation("E02")
+def test_cem_climbs_without_a_gradient():
+    mdp, rng = corridor(), np.random.default_rng(0)
+    policy = softmax_policy(4, 2)
+    envs = TabularVectorEnv(mdp, 4)
+    loop = cem.cem(envs, policy, np.zeros(10, np.float32), cem.Settings(), 6000, rng)
+    history = list(loop)
+    theta, record = history[-1]
+    assert theta.dtype == np.float32
+    assert exact.objective(mdp, policy.probs(theta.astype(float), mdp.features)) > 0.9
+    assert record["episodes"] == 160 * len(history)
+    assert record["best_return"] >= record["mean_return"]
+
+
 @pytest.mark.parametrize(
     ("settings", "options", "name"),
     [(npg.Settings, {"delta": 0.0}, "delta"), (trpo.Settings, {"delta": -1.0}, "delta"),
@@ -167,7 +236,9 @@ def test_the_seed_determines_each(name):
      (ppo.Settings, {"gamma": 2.0}, "gamma"), (npg.Settings, {"lam": -1.0}, "lam"),
      (trpo.Settings, {"n_steps": 0}, "n_steps"), (trpo.Settings, {"critic_epochs": 0}, "critic_e"),
      (ppo.Settings, {"critic_learning_rate": -1.0}, "critic_l"),
-     (ppo.Settings, {"learning_rate": float("inf")}, "learning_rate")],
+     (ppo.Settings, {"learning_rate": float("inf")}, "learning_rate"),
+     (acktr.Settings, {"damping": 0.0}, "damping"), (acktr.Settings, {"decay": 2.0}, "decay"),
+     (cem.Settings, {"elite": 1}, "elite"), (cem.Settings, {"population": 3}, "population")],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(settings, options, name):
     with pytest.raises(ValueError, match=f"{name}.*: expected"):

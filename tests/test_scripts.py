@@ -251,7 +251,7 @@ def test_normalization_is_trained_with_frozen_and_saved(tmp_path):
     assert result["mean_return"] == pytest.approx(returns.mean())
 
 
-@pytest.mark.parametrize("algorithm", ["npg", "trpo", "ppo"])
+@pytest.mark.parametrize("algorithm", ["npg", "trpo", "ppo", "acktr"])
 @pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1"])
 def test_trust_region_methods_train(tmp_path, algorithm, env):
     out = tmp_path / "run"

@@ -1,0 +1,67 @@
+"""Cross-entropy method (E02): maximise J(θ) with no gradient."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minipg.borders import Array, check_range
+from minipg.policy import Policy
+from minipg.rollout import Envs, play_episodes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The algorithm's options; ValueError for one out of its range."""
+
+    population: int = field(default=40, metadata={"help": "candidates an iteration"})
+    elite: int = field(default=8, metadata={"help": "how many of them the next is drawn around"})
+    std: float = field(default=1.0, metadata={"help": "of the first candidates around θ"})
+    extra_std: float = field(default=0.2, metadata={"help": "added in quadrature, falls to 0"})
+
+    def __post_init__(self) -> None:
+        check_range("elite", self.elite, 2)
+        check_range("population", self.population, self.elite)
+        check_range("std", self.std, 0)
+        check_range("extra_std", self.extra_std, 0)
+
+
+def cem(
+    envs: Envs,
+    policy: Policy,
+    theta: Array,
+    settings: Settings,
+    steps: int,
+    rng: np.random.Generator,
+) -> Iterator[tuple[Array, dict[str, float]]]:
+    """E02 yield the mean θ and a record after each iteration, until `steps` are played.
+
+    Each candidate θ + σ ε plays one episode in each environment; mean and σ of the best follow.
+    Source: Rubinstein 1999; the falling extra deviation: Szita & Lőrincz 2006.
+    """
+    std, env_steps, episodes = np.full(theta.shape, settings.std, theta.dtype), 0, 0
+    while env_steps < steps:
+        noise = rng.standard_normal((settings.population, len(theta))).astype(theta.dtype)
+        candidates = theta + std * noise
+        returns, lengths = [], []
+        for candidate in candidates:
+            batch = play_episodes(envs, policy, candidate, rng)
+            returns.append(float(batch.rewards.sum(0).mean()))
+            lengths.append(batch.num_steps / envs.num_envs)
+            env_steps += batch.rewards.size
+            episodes += envs.num_envs
+        best = candidates[np.argsort(returns, kind="stable")[-settings.elite :]]
+        extra = settings.extra_std * max(0.0, 1 - env_steps / steps)
+        theta = best.mean(0)
+        std = np.sqrt(best.var(0) + theta.dtype.type(extra**2))
+        yield (
+            theta,
+            {
+                "env_steps": env_steps,
+                "episodes": episodes,
+                "mean_return": float(np.mean(returns)),
+                "mean_length": float(np.mean(lengths)),
+                "best_return": max(returns),
+                "std": float(std.mean()),
+            },
+        )

@@ -1,0 +1,70 @@
+"""Kronecker-factored Fisher matrix of a policy (E48): one pair of small matrices a layer.
+
+Axes: N samples, n_in and n_out of a layer, P parameters. Layer i's block of the Fisher matrix,
+for θ_i = (W; b) with rows of inputs, is E (h̃h̃ᵀ ⊗ δδᵀ) ≈ E h̃h̃ᵀ ⊗ E δδᵀ = A ⊗ G, h̃ = (h, 1),
+δ = ∂log π/∂(Wᵀh + b) with a ∼ π: the expectation over a is exact, never that of the actions
+taken (PITFALLS 27). Source: Martens & Grosse 2015, arXiv 1503.05671; Wu et al. 2017, 1708.05144.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minipg.borders import Array, check_range
+from minipg.policy import Policy
+
+
+class Factors(NamedTuple):
+    """(A (n_in + 1, n_in + 1), G (n_out, n_out)) of each layer, the first first; steps averaged."""
+
+    layers: list[tuple[Array, Array]]
+    steps: int
+
+
+def factors(policy: Policy, theta: Array, obs: Array) -> Factors:
+    """E48 A and G of this batch of observations (N, D), all weighted alike."""
+    eta, tape = policy.forward(theta, obs)
+    root = policy.head.fisher_root(eta)[..., : policy.num_outputs, :]  # (N, outputs, K)
+    if policy.value_head:
+        root = np.concatenate([root, np.zeros_like(root[:, :1])], 1)
+    columns = np.moveaxis(root, -1, 0)  # (K, N, outputs): one backward pass a column of the root
+    net = policy.split(theta)[0]
+    layers: list[tuple[Array, Array]] = []
+    for h, delta in policy.network.backward(net, tape, columns):
+        bare = np.concatenate([h, np.ones((len(h), 1), h.dtype)], 1)
+        a = bare.T @ bare / len(obs)
+        g = np.einsum("kni,knj->ij", delta, delta) / len(obs)
+        layers.insert(0, (a, g))
+    return Factors(layers, 1)
+
+
+def average(old: Factors | None, new: Factors, decay: float) -> Factors:
+    """decay · old + (1 − decay) · new, of each factor; old None: new."""
+    check_range("decay", decay, 0, 1)
+    if old is None:
+        return new
+    layers = [
+        (decay * a + (1 - decay) * a2, decay * g + (1 - decay) * g2)
+        for (a, g), (a2, g2) in zip(old.layers, new.layers, strict=True)
+    ]
+    return Factors(layers, old.steps + 1)
+
+
+def solve(policy: Policy, kronecker: Factors, gradient: Array, damping: float) -> Array:
+    """(F̂ + damping)⁻¹ g (P,): block i is (A + π√λ)⁻¹ g_i (G + √λ/π)⁻¹, π² = mean diag A / diag G.
+
+    log σ in θ, whose Fisher block is 2·1 exactly: g/(2 + λ). Source: Martens & Grosse, section 6.3.
+    """
+    check_range("damping", damping, np.finfo(float).tiny)
+    net, log_std = policy.split(gradient)
+    out = np.empty_like(net)
+    blocks = zip(policy.network.layers(net), policy.network.layers(out), kronecker.layers,
+                 strict=True)  # fmt: skip
+    for (gw, gb), (xw, xb), (a, g) in blocks:
+        split = np.sqrt((np.trace(a) / len(a)) / max(np.trace(g) / len(g), 1e-12))
+        root = np.sqrt(damping)
+        whole = np.vstack([gw, gb])
+        left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), whole)
+        x = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
+        xw[:], xb[:] = x[:-1], x[-1]
+    return np.concatenate([out, log_std / (2 + damping)])
