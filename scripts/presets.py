@@ -7,7 +7,9 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("trpo", "CartPole-v1"): {"steps": 98_000},
     ("ppo", "CartPole-v1"): {"steps": 98_000},
     ("acktr", "CartPole-v1"): {"steps": 98_000},
-    ("cem", "CartPole-v1"): {"num_envs": 2, "hidden": ()},
+    ("cem", "CartPole-v1"): {
+        "num_envs": 2, "hidden": (), "std": 5.0, "extra_std": 1.0, "population": 30, "elite": 6,
+    },
     ("actor_critic", "CartPole-v1"): {
         "num_envs": 8, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01,
     },

@@ -15,6 +15,7 @@ import numpy as np
 import plot
 import pytest
 import runs
+import stress
 import train
 import verify
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
@@ -338,6 +339,35 @@ def test_estimators_prints_the_table_of_psi(tmp_path, capsys):
     save_policy(tmp_path / "p.npz", gaussian_policy(16, 4), np.ones(72))
     assert estimators.main(["--policy", str(tmp_path / "p.npz")]) == 2
     assert estimators.main(["--policy", str(tmp_path / "none.npz")]) == 2
+
+
+def test_stress_finds_nothing_broken_and_says_so(capsys):
+    """A smaller draw of the 10,000 batches, 10,000 pairs and 200 loops."""
+    assert stress.main(["--batches", "150", "--pairs", "150", "--loops", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "E46: 150 batches" in out
+    assert "0 of them broke a condition, 0 refused steps moved θ" in out
+    assert "E34: 150 pairs, 0 above the bound" in out
+    assert "E36: 5 tables, ten steps each, 0 lowered J" in out
+
+
+@pytest.mark.parametrize("key", PRESETS, ids=" ".join)
+def test_the_readme_prints_every_preset(key):
+    readme = (SCRIPTS.parent / "README.md").read_text()
+    row = next(line for line in readme.splitlines() if line.startswith(f"| {' '.join(key)} | `"))
+    assert row == f"| {' '.join(key)} | `{options(PRESETS[key])}` |"
+
+
+def options(preset):
+    """As on the command line."""
+    words = []
+    for name, value in preset.items():
+        words.append("--" + name.replace("_", "-"))
+        if isinstance(value, tuple):
+            words.append(",".join(map(str, value)) or "''")
+        elif value is not True:
+            words.append(str(value))
+    return " ".join(words)
 
 
 def test_verify_prints_a_row_a_claim_and_fails_where_one_does(capsys, monkeypatch):

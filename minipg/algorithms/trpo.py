@@ -55,10 +55,11 @@ def update(
         return theta, None, figures
 
     def measure(candidate: Array) -> tuple[float, float]:
-        """L and KL of the whole batch."""
-        ratio = np.exp(policy.log_prob(candidate, obs, actions) - log_prob)
-        kl = policy.kl(candidate, theta, obs).mean(dtype=np.float64)
-        return float(((ratio - 1) * psi).mean(dtype=np.float64)), float(kl)
+        """L and KL of the whole batch; what overflows is refused as not finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratio = np.exp(policy.log_prob(candidate, obs, actions) - log_prob)
+            kl = policy.kl(candidate, theta, obs).mean(dtype=np.float64)
+            return float(((ratio - 1) * psi).mean(dtype=np.float64)), float(kl)
 
     step = trust_region_step(g, x, curvature, settings.delta)
     search = backtrack(theta, step, measure, settings.delta)
