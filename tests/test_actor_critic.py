@@ -500,7 +500,8 @@ def test_the_seed_determines_it():
 
 @pytest.mark.parametrize(
     ("options", "name"),
-    [({"gamma": 1.5}, "gamma"), ({"lam": -0.1}, "lam"), ({"lam": float("nan")}, "lam"),
+    [({"gamma": 1.5}, "gamma"), ({"lam": -0.1}, "lam"), ({"lam": 1.5}, "lam"),
+     ({"lam": float("nan")}, "lam"),
      ({"n_steps": 0}, "n_steps"), ({"entropy": -1.0}, "entropy"), ({"target": "best"}, "target"),
      ({"optimiser": "newton"}, "optimiser"), ({"max_norm": float("inf")}, "max_norm")],
 )  # fmt: skip
