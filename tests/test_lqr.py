@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import RNGS
 from test_mdp import OneEnv
@@ -31,12 +31,17 @@ def problems(draw, horizons=(1, 2, 3, None), most=2):
         root = rng.standard_normal((size, size))
         return (root @ root.T + (root @ root.T).T) / 2
 
+    theta = 0.3 * rng.standard_normal(n * d + 2 * d)
     problem = LQR(
         0.4 * rng.standard_normal((n, n)), 0.4 * rng.standard_normal((n, d)), covariance(n),
         covariance(d), covariance(n), rng.standard_normal(n), covariance(n),
         draw(st.sampled_from([0.0, 0.5, 0.9])), horizon,
     )  # fmt: skip
-    return problem, gaussian_policy(n, d), 0.3 * rng.standard_normal(n * d + 2 * d)
+    loop = problem.F + problem.G @ theta[: n * d].reshape(n, d).T
+    assume(
+        horizon is not None or np.sqrt(problem.gamma) * np.abs(np.linalg.eigvals(loop)).max() < 1
+    )
+    return problem, gaussian_policy(n, d), theta
 
 
 @given(problems())
@@ -106,7 +111,7 @@ def test_the_gaussian_estimators_have_mean_grad_j(horizons, most, data, rng):
     assert batch.weight @ total_return(batch.rewards, batch.ends, problem.gamma)[0] == (
         pytest.approx(lqr.objective(problem, theta), rel=1e-9, abs=1e-9)
     )
-    variances, scale = {}, 1 + np.abs(truth).max()
+    scale = 1 + np.abs(truth).max()
     for name, psi in {
         "R": total_return(batch.rewards, batch.ends, problem.gamma),
         "to go": gamma_t * to_go,
@@ -116,10 +121,8 @@ def test_the_gaussian_estimators_have_mean_grad_j(horizons, most, data, rng):
         "gae": gamma_t * gae(delta, batch.ends, problem.gamma, lam),
         "to go - V": gamma_t * (to_go - values[:-1]),
     }.items():
-        mean, covariance = moments(gradients(policy, theta, batch, psi), batch.weight)
+        mean, _ = moments(gradients(policy, theta, batch, psi), batch.weight)
         np.testing.assert_allclose(mean, truth, rtol=1e-9, atol=1e-9 * scale, err_msg=name)
-        variances[name] = np.trace(covariance)
-    assert variances["A"] <= variances["delta"] + 1e-9 * variances["R"]
 
 
 def example(horizon=3):
