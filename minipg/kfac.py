@@ -15,10 +15,9 @@ from minipg.policy import Policy
 
 
 class Factors(NamedTuple):
-    """(A (n_in + 1, n_in + 1), G (n_out, n_out)) of each layer, the first first; steps averaged."""
+    """(A (n_in + 1, n_in + 1), G (n_out, n_out)) of each layer, the first first."""
 
     layers: list[tuple[Array, Array]]
-    steps: int
 
 
 def factors(policy: Policy, theta: Array, obs: Array) -> Factors:
@@ -35,7 +34,7 @@ def factors(policy: Policy, theta: Array, obs: Array) -> Factors:
         a = bare.T @ bare / len(obs)
         g = np.einsum("kni,knj->ij", delta, delta) / len(obs)
         layers.insert(0, (a, g))
-    return Factors(layers, 1)
+    return Factors(layers)
 
 
 def average(old: Factors | None, new: Factors, decay: float) -> Factors:
@@ -47,7 +46,7 @@ def average(old: Factors | None, new: Factors, decay: float) -> Factors:
         (decay * a + (1 - decay) * a2, decay * g + (1 - decay) * g2)
         for (a, g), (a2, g2) in zip(old.layers, new.layers, strict=True)
     ]
-    return Factors(layers, old.steps + 1)
+    return Factors(layers)
 
 
 def solve(policy: Policy, kronecker: Factors, gradient: Array, damping: float) -> Array:

@@ -12,12 +12,17 @@ from minipg.borders import write_whole
 from minipg.policy import Policy, save_policy
 
 
+def check_new(folder: Path) -> None:
+    """Raise ValueError where something stands at the folder's place."""
+    if folder.exists():
+        raise ValueError(f"--out: expected a folder that does not exist, got {folder}")
+
+
 def create(folder: Path, config: dict[str, Any]) -> None:
     """Make a new run folder with its config.json; ValueError if the folder exists."""
+    check_new(folder)
     try:
         folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise ValueError(f"--out: expected a folder that does not exist, got {folder}") from error
     except OSError as error:
         raise ValueError(f"--out: expected a folder that can be made, got {error}") from error
     write_json(folder / "config.json", config)

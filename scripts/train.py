@@ -132,9 +132,10 @@ def train(args: argparse.Namespace) -> int:
     rng = np.random.default_rng(args.seed)
     initial = policy.init(rng, dtype=np.float32)
     began = written = time.perf_counter()
+    folder = args.out or Path("runs") / f"{args.algorithm}-{args.env.replace('/', '-')}-{args.seed}"
+    runs.check_new(folder)
     loop = run(envs, policy, initial, settings, args.steps, rng)
     first = next(loop)  # what does not fit shows here, before anything is written
-    folder = args.out or Path("runs") / f"{args.algorithm}-{args.env.replace('/', '-')}-{args.seed}"
     versions = {"python": platform.python_version(), "numpy": np.__version__,
                 "scipy": scipy.__version__, "gymnasium": gym.__version__}  # fmt: skip
     runs.create(

@@ -10,14 +10,16 @@ from test_reinforce import corridor
 from minipg import exact
 from minipg.algorithms import acktr, cem, npg, ppo, trpo
 from minipg.check import complex_step
+from minipg.critic import fit_values, td_errors, value_critic
 from minipg.kfac import average, factors, solve
 from minipg.linalg import conjugate_gradients
-from minipg.loop import Samples
+from minipg.loop import LoopSettings, Samples, learn
 from minipg.mdp_env import TabularVectorEnv
 from minipg.natural import fisher_matrix
 from minipg.optim import adam_init
 from minipg.policy import softmax_policy
-from minipg.rollout import adapt
+from minipg.returns import gae
+from minipg.rollout import adapt, collect, start_stream
 from minipg.surrogate import clipped_surrogate
 
 ALGORITHMS = {"npg": (npg.npg, npg.Settings), "trpo": (trpo.trpo, trpo.Settings),
@@ -122,7 +124,7 @@ def test_ppo_counts_its_epochs_and_stops_at_the_kl():
         assert 0 <= figures["clipped"] < 1
 
 
-def learn(name, seed, steps=6000):
+def train_on_corridor(name, seed, steps=6000):
     run, settings = ALGORITHMS[name]
     mdp = corridor()
     envs, policy, rng = adapt(TabularVectorEnv(mdp, 8)), softmax_policy(4, 2), None
@@ -137,7 +139,7 @@ def learn(name, seed, steps=6000):
 @pytest.mark.equation("E38", "E45", "E46", "E47")
 def test_each_learns_a_corridor_and_says_its_kl(name):
     """J from 1/8 to above 0.9; every trust-region step of TRPO is within δ."""
-    mdp, policy, settings, history = learn(name, 0)
+    mdp, policy, settings, history = train_on_corridor(name, 0)
     theta, record = history[-1]
     assert theta.dtype == np.float32
     assert exact.objective(mdp, policy.probs(theta.astype(float), mdp.features)) > 0.9
@@ -153,7 +155,7 @@ def test_each_learns_a_corridor_and_says_its_kl(name):
 @pytest.mark.parametrize("name", ALGORITHMS)
 @pytest.mark.pitfall(25)
 def test_the_seed_determines_each(name):
-    one, two, other = (learn(name, seed, 600)[3] for seed in (1, 1, 2))
+    one, two, other = (train_on_corridor(name, seed, 600)[3] for seed in (1, 1, 2))
     assert one[-1][0].tobytes() == two[-1][0].tobytes() != other[-1][0].tobytes()
     assert [r for _, r in one][-1] == [r for _, r in two][-1]
 
@@ -261,3 +263,34 @@ def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
     result = conjugate_gradients(lambda v: np.diag([1.0, 0.0]) @ v, np.array([0.0, 1.0]))
     assert result.reason == "negative curvature"
     assert not result.x.any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.equation("E24")
+def test_the_loop_hands_the_update_scaled_gae_of_the_critic_before_its_refit(seed):
+    """Two iterations written out, with an update that only looks."""
+    settings = LoopSettings(gamma=0.9, lam=0.7, n_steps=6, critic_epochs=2)
+    policy, theta, seen = softmax_policy(4, 2), np.linspace(-1, 1, 10), []
+
+    def look(policy, theta, samples, settings, state, rng):
+        seen.append(samples)
+        return theta, state, {}
+
+    envs, rng = adapt(TabularVectorEnv(corridor(), 5)), np.random.default_rng(seed)
+    list(learn(envs, policy, theta, settings, 60, rng, look))
+    envs, rng = adapt(TabularVectorEnv(corridor(), 5)), np.random.default_rng(seed)
+    critic = value_critic(policy)
+    phi = critic.init(rng, theta.dtype)
+    state, stream = adam_init(phi), start_stream(envs, theta, rng)
+    for samples in seen:
+        batch, stream = collect(envs, policy, theta, rng, 6, stream)
+        delta, values = td_errors(critic, phi, theta, batch, 0.9)
+        adv = gae(delta, batch.ends, 0.9, 0.7)
+        chosen = adv[batch.valid]
+        np.testing.assert_allclose(
+            samples.psi, (chosen - chosen.mean()) / (chosen.std() + 1e-8), rtol=1e-9, atol=1e-12
+        )
+        np.testing.assert_array_equal(samples.obs, batch.obs[:-1][batch.valid])
+        np.testing.assert_array_equal(samples.log_prob, batch.log_prob[batch.valid])
+        phi, state = fit_values(critic, phi, state, batch, values + adv, 2, 0.003, rng)
+    assert len(seen) == 2
