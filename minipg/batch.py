@@ -66,6 +66,17 @@ class Batch:
         return int(self.valid.sum())
 
 
+def columns(batch: Batch, chosen: Array) -> Batch:
+    """The batch of the chosen columns (B′,), each weighted 1/B′, without rows that are no data."""
+    last = np.flatnonzero(batch.valid[:, chosen].any(1)).max(initial=0) + 1
+    parts = {
+        name: getattr(batch, name)[:last, chosen]
+        for name in ("actions", "rewards", "terminated", "truncated", "valid", "log_prob")
+    }
+    weight = np.full(len(chosen), 1 / len(chosen))
+    return Batch(obs=batch.obs[: last + 1, chosen], weight=weight, **parts)
+
+
 def moments(samples: Array, weight: Array) -> tuple[Array, Array]:
     """E06 mean (P,) and covariance (P, P) of samples (B, P) of probability weight (B,).
 
