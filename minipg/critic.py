@@ -186,18 +186,17 @@ def fit_values(
     critic: VCritic,
     phi: Array,
     state: AdamState,
-    batch: Batch,
+    obs: Array,
     target: Array,
     epochs: int,
     learning_rate: float,
     rng: np.random.Generator,
 ) -> tuple[Array, AdamState]:
-    """E15 φ after `epochs` passes of Adam over ½ (V − y)², minibatches of 64; y (T, B) constant."""
-    obs, y = batch.obs[:-1][batch.valid], target[batch.valid]
+    """E15 φ after `epochs` passes of Adam over ½ (V − y)², minibatches of 64; y (N,) constant."""
     for _ in range(epochs):
         for chosen in np.array_split(rng.permutation(len(obs)), max(1, len(obs) // 64)):
             empty = np.zeros(0)
-            g = critic.gradient(phi, empty, obs[chosen], empty, y[chosen], empty)
+            g = critic.gradient(phi, empty, obs[chosen], empty, target[chosen], empty)
             phi, state = adam(phi, -g, state, learning_rate)
     return phi, state
 

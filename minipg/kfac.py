@@ -1,4 +1,4 @@
-"""Kronecker-factored Fisher matrix of a policy (E48): one pair of small matrices a layer.
+"""Kronecker-factored Fisher matrix (E48) of a policy or a critic: two small matrices a layer.
 
 Axes: N samples, n_in and n_out of a layer, P parameters. Layer i's block of the Fisher matrix,
 for θ_i = (W; b) with rows of inputs, is E (h̃h̃ᵀ ⊗ δδᵀ) ≈ E h̃h̃ᵀ ⊗ E δδᵀ = A ⊗ G, h̃ = (h, 1),
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minipg.borders import Array, check_range
+from minipg.network import MLP
 from minipg.policy import Policy
 
 
@@ -21,18 +22,25 @@ class Factors(NamedTuple):
 
 
 def factors(policy: Policy, theta: Array, obs: Array) -> Factors:
-    """E48 A and G of this batch of observations (N, D), all weighted alike."""
+    """E48 A and G of the policy on these observations (N, D), all weighted alike."""
     eta, tape = policy.forward(theta, obs)
     root = policy.head.fisher_root(eta)[..., : policy.num_outputs, :]  # (N, outputs, K)
     if policy.value_head:
         root = np.concatenate([root, np.zeros_like(root[:, :1])], 1)
-    columns = np.moveaxis(root, -1, 0)  # (K, N, outputs): one backward pass a column of the root
-    net = policy.split(theta)[0]
+    return network_factors(policy.network, policy.split(theta)[0], tape, np.moveaxis(root, -1, 0))
+
+
+def network_factors(network: MLP, theta: Array, tape: list[Array], columns: Array) -> Factors:
+    """E48 A and G from the tape of a forward pass and a backward pass a column of M's root.
+
+    columns (K, N, outputs): Σ_k columns_k columns_kᵀ is the Fisher matrix M of the outputs; of a
+    critic, the mean of a Gaussian with σ = 1, it is 1: one column of ones.
+    """
     layers: list[tuple[Array, Array]] = []
-    for h, delta in policy.network.backward(net, tape, columns):
+    for h, delta in network.backward(theta, tape, columns):
         bare = np.concatenate([h, np.ones((len(h), 1), h.dtype)], 1)
-        a = bare.T @ bare / len(obs)
-        g = np.einsum("kni,knj->ij", delta, delta) / len(obs)
+        a = bare.T @ bare / len(h)
+        g = np.einsum("kni,knj->ij", delta, delta) / len(h)
         layers.insert(0, (a, g))
     return Factors(layers)
 
@@ -50,15 +58,20 @@ def average(old: Factors | None, new: Factors, decay: float) -> Factors:
 
 
 def solve(policy: Policy, kronecker: Factors, gradient: Array, damping: float) -> Array:
-    """(F̂ + damping)⁻¹ g (P,): block i is (A + π√λ)⁻¹ g_i (G + √λ/π)⁻¹, π² = mean diag A / diag G.
+    """(F̂ + damping)⁻¹ g (P,); log σ in θ, whose Fisher block is 2·1 exactly: g/(2 + damping)."""
+    net, log_std = policy.split(gradient)
+    x = network_solve(policy.network, kronecker, net, damping)
+    return np.concatenate([x, log_std / (2 + damping)])
 
-    log σ in θ, whose Fisher block is 2·1 exactly: g/(2 + λ). Source: Martens & Grosse, section 6.3.
+
+def network_solve(network: MLP, kronecker: Factors, gradient: Array, damping: float) -> Array:
+    """Block i is (A + π√λ)⁻¹ g_i (G + √λ/π)⁻¹, λ the damping, π² = mean diag A / mean diag G.
+
+    Source: Martens & Grosse 2015, section 6.3.
     """
     check_range("damping", damping, np.finfo(float).tiny)
-    net, log_std = policy.split(gradient)
-    out = np.empty_like(net)
-    blocks = zip(policy.network.layers(net), policy.network.layers(out), kronecker.layers,
-                 strict=True)  # fmt: skip
+    out = np.empty_like(gradient)
+    blocks = zip(network.layers(gradient), network.layers(out), kronecker.layers, strict=True)
     for (gw, gb), (xw, xb), (a, g) in blocks:
         split = np.sqrt((np.trace(a) / len(a)) / max(np.trace(g) / len(g), 1e-12))
         root = np.sqrt(damping)
@@ -66,4 +79,4 @@ def solve(policy: Policy, kronecker: Factors, gradient: Array, damping: float) -
         left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), whole)
         x = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
         xw[:], xb[:] = x[:-1], x[-1]
-    return np.concatenate([out, log_std / (2 + damping)])
+    return out

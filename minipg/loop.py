@@ -1,4 +1,4 @@
-"""The loop that NPG, TRPO and PPO share: play, GAE, the method's own update, refit the critic."""
+"""The loop of NPG, TRPO, PPO and ACKTR: play, GAE, the method's own update, refit the critic."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minipg.borders import Array, check_finite, check_range
-from minipg.critic import fit_values, td_errors, value_critic
-from minipg.optim import adam_init
+from minipg.critic import VCritic, fit_values, td_errors, value_critic
+from minipg.natural import SOLVERS
+from minipg.optim import AdamState, adam_init
 from minipg.policy import Policy
 from minipg.returns import gae, normalize
 from minipg.rollout import Envs, collect, recent_returns, start_stream
@@ -32,6 +33,28 @@ class LoopSettings:
         check_range("critic_learning_rate", self.critic_learning_rate, 0)
 
 
+@dataclass(frozen=True)
+class NaturalSettings(LoopSettings):
+    """What NPG and TRPO add."""
+
+    delta: float = field(default=0.01, metadata={"help": "mean KL of a step, in nats"})
+    solver: str = field(
+        default="cg",
+        metadata={"choices": SOLVERS, "help": "of H x = g: conjugate gradients, or cholesky of a "
+                  "dense H (few parameters)"},
+    )  # fmt: skip
+    cg_iterations: int = field(default=10, metadata={"help": "of conjugate gradients"})
+    damping: float = field(default=0.1, metadata={"help": "added to H's diagonal, to solve only"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("delta", self.delta, np.finfo(float).tiny)
+        check_range("cg_iterations", self.cg_iterations, 1)
+        check_range("damping", self.damping, 0)
+        if self.solver not in SOLVERS:
+            raise ValueError(f"solver: expected one of {SOLVERS}, got {self.solver!r}")
+
+
 class Samples(NamedTuple):
     """What an update sees: obs (N, D), actions (N, …), log π_θk(a|s) (N,), ψ (N,) scaled GAE."""
 
@@ -44,6 +67,17 @@ class Samples(NamedTuple):
 Update = Callable[
     [Policy, Array, Samples, Any, Any, np.random.Generator], tuple[Array, Any, dict[str, float]]
 ]
+Refit = Callable[[VCritic, Array, Any, Array, Array, Any, np.random.Generator], tuple[Array, Any]]
+
+
+def adam_refit(
+    critic: VCritic, phi: Array, state: AdamState | None, obs: Array, target: Array,
+    settings: LoopSettings, rng: np.random.Generator,
+) -> tuple[Array, AdamState]:  # fmt: skip
+    """E15 φ and its state after the epochs of Adam; state None: the first."""
+    state = adam_init(phi) if state is None else state
+    return fit_values(critic, phi, state, obs, target, settings.critic_epochs,
+                      settings.critic_learning_rate, rng)  # fmt: skip
 
 
 def learn(
@@ -55,16 +89,18 @@ def learn(
     rng: np.random.Generator,
     update: Update,
     state: Any = None,
+    refit: Refit = adam_refit,
 ) -> Iterator[tuple[Array, dict[str, float]]]:
     """Yield θ and a record of named figures after each iteration, until `steps` are played.
 
-    update: (policy, θ, samples, settings, state, rng) ↦ (θ, state, figures). The critic is
-    refitted after it: fitted before, V would have seen this batch's returns, and ψ with it.
+    update: (policy, θ, samples, settings, state, rng) ↦ (θ, state, figures).
+    refit: (critic, φ, state, obs (N, D), target (N,), settings, rng) ↦ (φ, state), after the
+    update: fitted before, V would have seen this batch's returns, and ψ with it.
     γ^t is dropped, as the slides do (errata 7).
     """
     critic = value_critic(policy)
     phi = critic.init(rng, theta.dtype)
-    phi_state, stream, env_steps = adam_init(phi), start_stream(envs, theta, rng), 0
+    phi_state, stream, env_steps = None, start_stream(envs, theta, rng), 0
     while env_steps < steps:
         batch, stream = collect(envs, policy, theta, rng, settings.n_steps, stream)
         env_steps += batch.rewards.size
@@ -79,10 +115,8 @@ def learn(
         before = theta
         theta, state, figures = update(policy, theta, samples, settings, state, rng)
         check_finite("parameters after the step", theta)
-        phi, phi_state = fit_values(
-            critic, phi, phi_state, batch, values + adv, settings.critic_epochs,
-            settings.critic_learning_rate, rng,
-        )  # fmt: skip
+        target = (values + adv)[batch.valid]
+        phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, settings, rng)
         episodes, mean_return, mean_length = recent_returns(envs)
         yield (
             theta,

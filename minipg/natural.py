@@ -9,7 +9,10 @@ from collections.abc import Callable
 import numpy as np
 
 from minipg.borders import Array, check_range, check_shape
+from minipg.linalg import conjugate_gradients
 from minipg.policy import Policy
+
+SOLVERS = ("cg", "cholesky")
 
 
 def fisher_product(
@@ -37,6 +40,36 @@ def fisher_matrix(policy: Policy, theta: Array, obs: Array, weight: Array) -> Ar
     """E39 H (P, P), for few parameters: the product with each unit vector."""
     product = fisher_product(policy, theta, obs, weight)
     return np.stack([product(e) for e in np.eye(len(theta), dtype=theta.dtype)], 1)
+
+
+def natural_gradient(
+    policy: Policy, theta: Array, obs: Array, gradient: Array, damping: float, solver: str,
+    cg_iterations: int,
+) -> tuple[Array, float]:  # fmt: skip
+    """x ≈ (H + damping)⁻¹ g (P,), obs (N, D) weighted alike, and the undamped xᵀHx.
+
+    "cholesky" factors the dense H + damping; where that is not positive definite, ValueError.
+    """
+    product = fisher_product(policy, theta, obs, uniform(obs))
+    scale = theta.dtype.type(damping)
+    if solver == "cg":
+        x = conjugate_gradients(lambda v: product(v) + scale * v, gradient, cg_iterations).x
+    else:
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+        h = fisher_matrix(policy, theta, obs, uniform(obs))
+        h[np.diag_indices_from(h)] += scale
+        try:
+            x = cho_solve(cho_factor(h), gradient)
+        except LinAlgError as error:
+            raise ValueError(f"damping: expected more than {damping}, H is singular") from error
+    return x, float(x @ product(x))
+
+
+def uniform(obs: Array) -> Array:
+    """1/N for each of N samples (N,); ValueError without any."""
+    check_range("number of samples", len(obs), 1)
+    return np.full(len(obs), 1 / len(obs))
 
 
 def trust_region_step(gradient: Array, direction: Array, curvature: float, delta: float) -> Array:

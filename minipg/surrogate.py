@@ -8,7 +8,7 @@ import numpy as np
 
 from minipg import exact
 from minipg.batch import Batch
-from minipg.borders import Array, check_shape
+from minipg.borders import Array, check_range, check_shape
 from minipg.mdp import TabularMDP
 from minipg.policy import Policy
 
@@ -123,6 +123,7 @@ def clipped_surrogate(
     ρ = π_θ(a|s)/π_θk(a|s), log_prob (N,) that of θ_k. The gradient is mean ρ ψ ∇log π of the
     samples inside, exactly 0 of those that the minimum clips; at θ_k it is the policy gradient.
     """
+    check_range("number of samples", len(obs), 1)
     rho = np.exp(policy.log_prob(theta, obs, actions) - log_prob)
     outside = np.where(psi > 0, rho > 1 + clip, rho < 1 - clip)
     value = np.minimum(rho * psi, np.clip(rho, 1 - clip, 1 + clip) * psi).mean()

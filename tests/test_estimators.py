@@ -1,20 +1,28 @@
 """Estimators: the mean is the mean of its columns; baselines of finite batches add no bias."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import RNGS, problems
+from strategies import RNGS, mdps, problems
 
+from claims import s5_performance
 from minipg import enumeration
-from minipg.batch import moments
+from minipg.batch import columns, moments
+from minipg.contract import exact_moments
 from minipg.estimators import (
     constant_baseline,
+    decision_weights,
     gradient,
     gradients,
     importance_weight,
     optimal_baseline,
+    self_normalized,
     time_baseline,
 )
+from minipg.policy import softmax_policy
+from minipg.returns import discounts, reward_to_go
 
 
 @given(problems(), RNGS)
@@ -75,6 +83,58 @@ def test_importance_weight_is_the_ratio_of_trajectory_probabilities(problem, rng
     got = importance_weight(problem.policy, problem.theta, batch)
     np.testing.assert_allclose(got, expected, rtol=1e-8)
     assert batch.weight @ got == pytest.approx(1, rel=1e-8)
+
+
+@given(problems(), RNGS)
+@pytest.mark.equation("E27")
+@pytest.mark.pitfall(28)
+def test_a_weight_for_each_decision_keeps_the_mean(problem, rng):
+    """Later factors have mean 1; the weight applied twice has another mean."""
+    p, start = problem, problem.start
+    phi = rng.dirichlet(np.ones(start.num_actions), start.num_states)
+    batch, states = enumeration.enumerate_trajectories(start, phi)
+    got = decision_weights(p.policy, p.theta, batch)
+    expected = np.ones_like(batch.rewards)
+    for t in range(len(expected)):
+        chosen = (p.pi / phi)[states[t], batch.actions[t]]
+        expected[t] = (expected[t - 1] if t else 1.0) * np.where(batch.valid[t], chosen, 1.0)
+    np.testing.assert_allclose(got, expected, rtol=1e-8)
+    gamma_t = discounts(batch.ends, start.gamma)
+    close = {"rtol": 1e-7, "atol": 1e-8 * np.abs(start.reward).max()}
+    for psi in (reward_to_go(got * batch.rewards, batch.ends, start.gamma),
+                got[-1] * reward_to_go(batch.rewards, batch.ends, start.gamma)):  # fmt: skip
+        mean = gradient(p.policy, p.theta, batch, gamma_t * psi)
+        np.testing.assert_allclose(mean, p.gradient, **close)
+
+
+@given(mdps(), RNGS)
+@pytest.mark.equation("E27")
+def test_self_normalized_weights_of_two_games_against_every_pair(mdp, rng):
+    """The bias and variance that verify prints, by brute force; the weights of B games sum to B."""
+    policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
+    theta, start = rng.standard_normal(policy.num_params), mdp.unroll(1)
+    phi = rng.dirichlet(np.ones(mdp.num_actions), start.num_states)
+    batch, _ = enumeration.enumerate_trajectories(start, phi)
+    batch = columns_with_weights(batch, rng.choice(len(batch.weight), 6))
+
+    def estimate(games):
+        w = self_normalized(importance_weight(policy, theta, games))
+        assert w.sum() == pytest.approx(len(w))
+        assert w.max() <= len(w) * (1 + 1e-12)
+        return gradient(policy, theta, games, w * games.rewards)
+
+    mean, covariance = exact_moments(estimate, batch, games=2)
+    w, x = importance_weight(policy, theta, batch), gradients(policy, theta, batch, batch.rewards)
+    bias, variance = s5_performance._self_normalized_pair(batch.weight, w, x, np.zeros(len(theta)))
+    close = {"rtol": 1e-8, "atol": 1e-9 * (1 + np.abs(x).max() ** 2)}
+    np.testing.assert_allclose(bias, mean, **close)
+    np.testing.assert_allclose(variance, np.trace(covariance), **close)
+
+
+def columns_with_weights(batch, chosen):
+    """Some trajectories with the probabilities they have among themselves."""
+    weight = batch.weight[chosen] / batch.weight[chosen].sum()
+    return dataclasses.replace(columns(batch, chosen), weight=weight)
 
 
 @given(problems())

@@ -11,13 +11,14 @@ from minipg import exact
 from minipg.algorithms import acktr, cem, npg, ppo, trpo
 from minipg.check import complex_step
 from minipg.critic import fit_values, td_errors, value_critic
+from minipg.distributions import Gaussian
 from minipg.kfac import average, factors, solve
 from minipg.linalg import conjugate_gradients
 from minipg.loop import LoopSettings, Samples, learn
 from minipg.mdp_env import TabularVectorEnv
-from minipg.natural import fisher_matrix
+from minipg.natural import SOLVERS, fisher_matrix, natural_gradient
 from minipg.optim import adam_init
-from minipg.policy import softmax_policy
+from minipg.policy import Policy, softmax_policy
 from minipg.returns import gae
 from minipg.rollout import adapt, collect, start_stream
 from minipg.surrogate import clipped_surrogate
@@ -32,14 +33,15 @@ def draw_samples(policy, theta, rng, n=12, scale=1.0):
     return Samples(obs, actions, log_prob, scale * rng.standard_normal(n))
 
 
-@given(policies(), RNGS, st.sampled_from([0.01, 0.1, 1.0]))
+@given(policies(), RNGS, st.sampled_from([0.01, 0.1, 1.0]), st.sampled_from(SOLVERS))
 @pytest.mark.equation("E43", "E45")
 @pytest.mark.pitfall(14)
-def test_npg_is_the_damped_dense_solve_with_an_undamped_length(drawn, rng, damping):
+def test_npg_is_the_damped_dense_solve_with_an_undamped_length(drawn, rng, damping, solver):
+    """Whatever the solver; the plain step is α times the same x."""
     policy, theta = drawn
     theta = 0.5 * theta
     samples = draw_samples(policy, theta, rng)
-    settings = npg.Settings(delta=0.02, damping=damping, cg_iterations=200)
+    settings = npg.Settings(delta=0.02, damping=damping, cg_iterations=200, solver=solver)
     new, _, figures = npg.update(policy, theta, samples, settings, None, rng)
     uniform = np.full(12, 1 / 12)
     h = fisher_matrix(policy, theta, samples.obs, uniform)
@@ -49,6 +51,10 @@ def test_npg_is_the_damped_dense_solve_with_an_undamped_length(drawn, rng, dampi
     assert 0.5 * step @ h @ step == pytest.approx(0.02, rel=1e-6)
     np.testing.assert_allclose(step / np.linalg.norm(step), x / np.linalg.norm(x), atol=1e-5)
     assert figures["gradient_norm"] == pytest.approx(np.linalg.norm(g))
+    settings = npg.Settings(0.02, learning_rate=0.3, damping=damping, cg_iterations=200,
+                            solver=solver)  # fmt: skip
+    plain = npg.update(policy, theta, samples, settings, None, rng)[0] - theta
+    np.testing.assert_allclose(plain, 0.3 * x, rtol=1e-4, atol=1e-5 * np.abs(x).max())
 
 
 @given(policies(), RNGS, st.sampled_from([1e-4, 0.01, 1.0, 30.0]))
@@ -214,6 +220,53 @@ def test_the_factored_solve_is_that_of_the_damped_blocks(drawn, rng, damping):
     np.testing.assert_allclose(x[log_std], g[log_std] / (2 + damping))
 
 
+@given(policies(), RNGS)
+@pytest.mark.equation("E48")
+def test_the_critic_s_step_is_gauss_newton_where_v_is_linear(drawn, rng):
+    """There A ⊗ G is the exact F: one full step is the least-squares fit, a bounded one moves V by
+    2δσ² in the mean square, σ² that of its error."""
+    critic = value_critic(softmax_policy(3, 2))
+    phi, obs, y = rng.standard_normal(4), rng.standard_normal((9, 3)), rng.standard_normal(9)
+    free = acktr.Settings(critic_epochs=1, damping=1e-20, critic_delta=1e6)
+    fitted, state = acktr.refit(critic, phi, None, obs, y, free, rng)
+    design = np.hstack([obs, np.ones((9, 1))])
+    np.testing.assert_allclose(fitted, np.linalg.lstsq(design, y, rcond=None)[0], atol=1e-6)
+    bound = acktr.Settings(critic_epochs=1, damping=1e-20, critic_delta=1e-3)
+    moved, _ = acktr.refit(critic, phi, None, obs, y, bound, rng)
+    change, error = design @ (moved - phi), y - design @ phi
+    assert (change**2).mean() == pytest.approx(2e-3 * (error**2).mean(), rel=1e-6)
+    halved = acktr.Settings(critic_epochs=1, damping=1e-20, critic_delta=1e6,
+                            critic_learning_rate=0.5)  # fmt: skip
+    half, _ = acktr.refit(critic, phi, None, obs, y, halved, rng)
+    np.testing.assert_allclose(half, (fitted + phi) / 2, atol=1e-6)
+    again, later = acktr.refit(critic, phi, state, 2 * obs, y, free, rng)
+    mixed = 0.95 * state.layers[0][0] + 0.05 * 4 * design.T @ design / 9
+    np.testing.assert_allclose(later.layers[0][0][:3, :3], mixed[:3, :3])
+    perfect, _ = acktr.refit(critic, phi, None, obs, design @ phi, free, rng)
+    np.testing.assert_allclose(perfect, phi)
+
+
+@given(policies(), RNGS)
+@pytest.mark.equation("E48")
+def test_a_deep_critic_s_steps_lower_its_error(drawn, rng):
+    """Its factors are those of the policy's own network with a unit Gaussian for a head."""
+    network = drawn[0].network
+    critic = value_critic(softmax_policy(network.sizes[0], 2, network.sizes[1:-1]))
+    phi = critic.init(rng, np.float64)
+    obs = rng.standard_normal((12, network.sizes[0]))
+    y = 50 + 10 * np.tanh(obs.sum(1))
+    settings = acktr.Settings(critic_epochs=20)
+    fitted, state = acktr.refit(critic, phi, None, obs, y, settings, rng)
+    before, after = (((critic.values(x, x, obs) - y) ** 2).mean() for x in (phi, fitted))
+    assert after < 0.2 * before
+    first = acktr.refit(critic, phi, None, obs, y, acktr.Settings(critic_epochs=1), rng)[1]
+    gaussian = Policy(critic.network, Gaussian(1))
+    expected = factors(gaussian, np.append(phi, 0.0), obs)
+    for (a, g), (a2, g2) in zip(first.layers, expected.layers, strict=True):
+        np.testing.assert_allclose(a, a2)
+        np.testing.assert_allclose(g, g2)
+
+
 @pytest.mark.equation("E02")
 def test_cem_climbs_without_a_gradient():
     mdp, rng = corridor(), np.random.default_rng(0)
@@ -233,6 +286,9 @@ def test_cem_climbs_without_a_gradient():
     [(npg.Settings, {"delta": 0.0}, "delta"), (trpo.Settings, {"delta": -1.0}, "delta"),
      (trpo.Settings, {"delta": float("nan")}, "delta"),
      (npg.Settings, {"damping": -1.0}, "damping"),
+     (npg.Settings, {"learning_rate": -1.0}, "learning_rate"),
+     (trpo.Settings, {"solver": "lu"}, "solver"),
+     (acktr.Settings, {"critic_delta": 0.0}, "critic_delta"),
      (npg.Settings, {"cg_iterations": 0}, "cg_iterations"), (ppo.Settings, {"clip": 0.0}, "clip"),
      (ppo.Settings, {"clip": 1.0}, "clip"), (ppo.Settings, {"epochs": 0}, "epochs"),
      (ppo.Settings, {"gamma": 2.0}, "gamma"), (npg.Settings, {"lam": -1.0}, "lam"),
@@ -258,8 +314,29 @@ def test_nan_advantages_are_refused():
             update(policy, theta, samples, settings, state, rng)
 
 
+def test_no_sample_is_refused():
+    policy = softmax_policy(2, 2)
+    theta, rng = np.ones(6), np.random.default_rng(0)
+    none = Samples(*(x[:0] for x in draw_samples(policy, theta, rng)))
+    for module, state in ((npg, None), (trpo, None), (ppo, adam_init(theta)), (acktr, None)):
+        with pytest.raises(ValueError, match="number of samples: expected"):
+            module.update(policy, theta, none, module.Settings(), state, rng)
+
+
 def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
-    """A direction without curvature: CG stops at it and keeps the iterate before."""
+    """A direction without curvature: CG stops at it and keeps the iterate before, and a dense
+    factorisation is refused: H of one observation has not full rank."""
+    policy, rng = softmax_policy(2, 3), np.random.default_rng(0)
+    obs, g = np.zeros((1, 2)), np.ones(9)
+    with pytest.raises(ValueError, match="damping: expected more than 0.0, H is singular"):
+        natural_gradient(policy, np.zeros(9), obs, g, 0.0, "cholesky", 1)
+    policy, samples = softmax_policy(2, 2), None
+    samples = draw_samples(policy, np.zeros(6), rng, 1)
+    new, _, figures = trpo.update(
+        policy, np.zeros(6), samples, trpo.Settings(damping=0.0), None, rng
+    )
+    assert np.isfinite(new).all()
+    assert policy.kl(new, np.zeros(6), samples.obs).mean() <= 0.01
     result = conjugate_gradients(lambda v: np.diag([1.0, 0.0]) @ v, np.array([0.0, 1.0]))
     assert result.reason == "negative curvature"
     assert not result.x.any()
@@ -292,5 +369,6 @@ def test_the_loop_hands_the_update_scaled_gae_of_the_critic_before_its_refit(see
         )
         np.testing.assert_array_equal(samples.obs, batch.obs[:-1][batch.valid])
         np.testing.assert_array_equal(samples.log_prob, batch.log_prob[batch.valid])
-        phi, state = fit_values(critic, phi, state, batch, values + adv, 2, 0.003, rng)
+        target = (values + adv)[batch.valid]
+        phi, state = fit_values(critic, phi, state, samples.obs, target, 2, 0.003, rng)
     assert len(seen) == 2

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from minipg.borders import Array, check_range
-from minipg.kfac import Factors, average, factors, solve
+from minipg.critic import VCritic
+from minipg.kfac import Factors, average, factors, network_factors, network_solve, solve
 from minipg.loop import LoopSettings, Samples, learn
-from minipg.natural import fisher_product
+from minipg.natural import fisher_product, uniform
 from minipg.policy import Policy
 from minipg.rollout import Envs
 
@@ -22,6 +23,13 @@ class Settings(LoopSettings):
     damping: float = field(default=0.01, metadata={"help": "added to the factored H, split in two"})
     learning_rate: float = field(default=0.3, metadata={"help": "largest factor of the step"})
     decay: float = field(default=0.95, metadata={"help": "of the factors' running mean"})
+    critic_delta: float = field(
+        default=0.1, metadata={"help": "mean square change of V a step, ½ of its error's"}
+    )
+    critic_learning_rate: float = field(
+        default=1.0, metadata={"help": "largest factor of the critic's step"}
+    )
+    critic_epochs: int = field(default=10, metadata={"help": "steps of the critic an iteration"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -29,6 +37,7 @@ class Settings(LoopSettings):
         check_range("damping", self.damping, np.finfo(float).tiny)
         check_range("decay", self.decay, 0, 1)
         check_range("learning_rate", self.learning_rate, 0)
+        check_range("critic_delta", self.critic_delta, np.finfo(float).tiny)
 
 
 def update(
@@ -41,12 +50,11 @@ def update(
 ) -> tuple[Array, Factors, dict[str, float]]:
     """E48 θ + min(α, √(2δ/xᵀHx)) x with (A ⊗ G + damping) x = g, H the exact Fisher matrix.
 
-    Source: Wu et al. 2017, arXiv 1708.05144; the critic here is fitted by Adam.
+    Source: Wu et al. 2017, arXiv 1708.05144.
     """
     obs, actions, _, psi = samples
-    uniform = np.full(len(obs), 1 / len(obs))
-    g = policy.weighted_score(theta, obs, actions, psi * uniform)
-    product = fisher_product(policy, theta, obs, uniform)
+    g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
+    product = fisher_product(policy, theta, obs, uniform(obs))
     state = average(state, factors(policy, theta, obs), settings.decay)
     x = solve(policy, state, g, settings.damping)
     curvature = float(x @ product(x))
@@ -55,6 +63,36 @@ def update(
         return theta, state, figures
     rate = min(settings.learning_rate, float(np.sqrt(2 * settings.delta / curvature)))
     return theta + theta.dtype.type(rate) * x, state, figures
+
+
+def refit(
+    critic: VCritic,
+    phi: Array,
+    state: Factors | None,
+    obs: Array,
+    target: Array,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> tuple[Array, Factors | None]:
+    """E48 for V as the mean of a Gaussian: φ + min(α, √(2δσ²/xᵀFx)) x with (A ⊗ G + damping) x = g.
+
+    F = E ∇V ∇Vᵀ, g = E (y − V) ∇V, σ² = E (y − V)², so that δ bounds the KL and no unit of the
+    rewards matters; y (N,) constant. Source: Wu et al. 2017; σ² as Schulman et al. 2015,
+    arXiv 1506.02438, section 5.
+    """
+    network, one = critic.network, np.ones((1, len(obs), 1), phi.dtype)
+    for _ in range(settings.critic_epochs):
+        v, tape = network.forward(phi, obs)
+        error = (target - v[:, 0]).astype(phi.dtype)
+        state = average(state, network_factors(network, phi, tape, one), settings.decay)
+        g = network.vjp(phi, tape, error[:, None] / len(obs))
+        x = network_solve(network, state, g, settings.damping)
+        curvature = float((network.jvp(phi, tape, x) ** 2).mean())
+        if curvature <= 0:
+            break
+        largest = np.sqrt(2 * settings.critic_delta * float((error**2).mean()) / curvature)
+        phi = phi + phi.dtype.type(min(settings.critic_learning_rate, largest)) * x
+    return phi, state
 
 
 def acktr(
@@ -66,4 +104,4 @@ def acktr(
     rng: np.random.Generator,
 ) -> Iterator[tuple[Array, dict[str, Any]]]:
     """Yield θ and a record of named figures after each iteration, until `steps` are played."""
-    return learn(envs, policy, theta, settings, steps, rng, update)
+    return learn(envs, policy, theta, settings, steps, rng, update, refit=refit)

@@ -7,26 +7,23 @@ from typing import Any
 import numpy as np
 
 from minipg.borders import Array, check_range
-from minipg.linalg import conjugate_gradients
-from minipg.loop import LoopSettings, Samples, learn
-from minipg.natural import fisher_product, trust_region_step
+from minipg.loop import NaturalSettings, Samples, learn
+from minipg.natural import natural_gradient, trust_region_step, uniform
 from minipg.policy import Policy
 from minipg.rollout import Envs
 
 
 @dataclass(frozen=True)
-class Settings(LoopSettings):
+class Settings(NaturalSettings):
     """The algorithm's options; ValueError for one out of its range."""
 
-    delta: float = field(default=0.01, metadata={"help": "mean KL of a step, in nats"})
-    cg_iterations: int = field(default=10, metadata={"help": "of conjugate gradients"})
-    damping: float = field(default=0.1, metadata={"help": "added to H's diagonal, in CG only"})
+    learning_rate: float = field(
+        default=0.0, metadata={"help": "α of the plain step α H⁻¹g; 0: the step whose KL is delta"}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("delta", self.delta, np.finfo(float).tiny)
-        check_range("cg_iterations", self.cg_iterations, 1)
-        check_range("damping", self.damping, 0)
+        check_range("learning_rate", self.learning_rate, 0)
 
 
 def update(
@@ -37,21 +34,21 @@ def update(
     state: None,
     rng: np.random.Generator,
 ) -> tuple[Array, None, dict[str, float]]:
-    """E45 θ + √(2δ/xᵀHx) x with (H + damping) x = g; θ itself where g = 0.
+    """E45 θ + √(2δ/xᵀHx) x, or θ + α x, with (H + damping) x = g; θ itself where g = 0.
 
     Source: Kakade 2001; the step's length: E43.
     """
     obs, actions, _, psi = samples
-    uniform = np.full(len(obs), 1 / len(obs))
-    g = policy.weighted_score(theta, obs, actions, psi * uniform)
-    product = fisher_product(policy, theta, obs, uniform)
-    damping = theta.dtype.type(settings.damping)
-    x = conjugate_gradients(lambda v: product(v) + damping * v, g, settings.cg_iterations).x
-    curvature = float(x @ product(x))
+    g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
+    x, curvature = natural_gradient(
+        policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
+    )
     figures = {"gradient_norm": float(np.linalg.norm(g))}
     if curvature <= 0:
         return theta, None, figures
     step = trust_region_step(g, x, curvature, settings.delta)
+    if settings.learning_rate:
+        step = theta.dtype.type(settings.learning_rate) * x
     return theta + step, None, figures
 
 

@@ -1,32 +1,18 @@
 """Trust-region policy optimisation (E38, E46): NPG's step, backtracked to L ≥ 0 and KL ≤ δ."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from minipg.borders import Array, check_range
-from minipg.linalg import backtrack, conjugate_gradients
-from minipg.loop import LoopSettings, Samples, learn
-from minipg.natural import fisher_product, trust_region_step
+from minipg.borders import Array
+from minipg.linalg import backtrack
+from minipg.loop import NaturalSettings, Samples, learn
+from minipg.natural import natural_gradient, trust_region_step, uniform
 from minipg.policy import Policy
 from minipg.rollout import Envs
 
-
-@dataclass(frozen=True)
-class Settings(LoopSettings):
-    """The algorithm's options; ValueError for one out of its range."""
-
-    delta: float = field(default=0.01, metadata={"help": "mean KL of a step, in nats"})
-    cg_iterations: int = field(default=10, metadata={"help": "of conjugate gradients"})
-    damping: float = field(default=0.1, metadata={"help": "added to H's diagonal, in CG only"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("delta", self.delta, np.finfo(float).tiny)
-        check_range("cg_iterations", self.cg_iterations, 1)
-        check_range("damping", self.damping, 0)
+Settings = NaturalSettings
 
 
 def update(
@@ -43,12 +29,10 @@ def update(
     Source: Schulman et al. 2015, arXiv 1502.05477, appendix C.
     """
     obs, actions, log_prob, psi = samples
-    uniform = np.full(len(obs), 1 / len(obs))
-    g = policy.weighted_score(theta, obs, actions, psi * uniform)
-    product = fisher_product(policy, theta, obs, uniform)
-    damping = theta.dtype.type(settings.damping)
-    x = conjugate_gradients(lambda v: product(v) + damping * v, g, settings.cg_iterations).x
-    curvature = float(x @ product(x))
+    g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
+    x, curvature = natural_gradient(
+        policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
+    )
     figures = {"gradient_norm": float(np.linalg.norm(g)), "accepted": 0, "tried": 0,
                "refused_surrogate": 0, "refused_kl": 0, "refused_not finite": 0}  # fmt: skip
     if curvature <= 0:

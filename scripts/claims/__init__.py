@@ -3,7 +3,14 @@
 `verify.py` runs them on an environment's own table, the test suite on random problems.
 """
 
-from claims import s1_reinforce, s2_baselines, s3_actor_critic, s4_gae, s5_trpo  # noqa: F401
+from claims import (
+    s1_reinforce,
+    s2_baselines,
+    s3_actor_critic,
+    s4_gae,
+    s5_performance,
+    s5_trpo,
+)
 from claims.problem import CLAIMS, Problem
 
 __all__ = [
@@ -13,5 +20,6 @@ __all__ = [
     "s2_baselines",
     "s3_actor_critic",
     "s4_gae",
+    "s5_performance",
     "s5_trpo",
 ]

@@ -1,0 +1,221 @@
+"""Section 5, the theory: E26–E37, errata 3, 6 and 8, a footnote."""
+
+import numpy as np
+
+from claims.problem import Problem, Row, claim, worst
+from minipg import enumeration, exact, surrogate
+from minipg.batch import Batch
+from minipg.estimators import decision_weights, gradients
+from minipg.mdp import TabularMDP
+from minipg.returns import discounts, reward_to_go
+from minipg.surrogate import batch_surrogate, batch_surrogate_gradient
+
+
+@claim("E26", "P(T|π) = p(s_0) Π π p sums to 1, with the marginals of the chain")
+def trajectory_probabilities(p: Problem) -> Row:
+    alive, chain = p.start.start, p.start.chain(p.pi).T.tocsr()
+    error = abs(p.batch.weight.sum() - 1)
+    for t, states in enumerate(p.states[:-1]):
+        weight = p.batch.weight * p.batch.valid[t]
+        marginal = np.bincount(states, weight, p.start.num_states)
+        error = worst(error, np.abs(marginal - alive).max())
+        alive = chain @ alive
+    return Row(f"{len(p.batch.weight)} trajectories, each step's states", float(error), 1e-12)
+
+
+@claim("E28", "J = E_{s_0} V^π(s_0): E[R | s_0] = V^π(s_0)")
+def objective_from_start_values(p: Problem) -> Row:
+    by_start = np.bincount(p.states[0], p.batch.weight * p.total[0], p.start.num_states)
+    starts = p.start.start > 0
+    error = p.error(by_start[starts] / p.start.start[starts], p.values[starts])
+    return Row(f"{starts.sum()} start states", error, 1e-10)
+
+
+@claim("E30", "d_π = (1−γ) Σ γ^t P(s_t = s) is a distribution, whole table")
+def visitation_is_a_distribution(p: Problem) -> Row:
+    pi = p.policy.probs(p.theta, p.mdp.features)
+    d = exact.visitation(p.mdp, pi)
+    chain, steps = p.mdp.chain(pi).T.tocsr(), 1000
+    rest, alive, summed = d[:-1], p.mdp.start, np.zeros(p.mdp.num_states)
+    for t in range(steps):
+        summed += (1 - p.mdp.gamma) * p.mdp.gamma**t * alive
+        rest, alive = p.mdp.gamma * (chain @ rest), chain @ alive
+    ended = 1.0  # with γ = 1 all of it lies after the end
+    if p.mdp.gamma < 1:
+        ends = 1 - p.mdp.chain(pi).sum(1)  # P(end | s)
+        ended = p.mdp.gamma * (d[:-1] @ ends) / (1 - p.mdp.gamma)
+    error = worst(np.abs(d[:-1] - summed - rest).max(), -d.min(), abs(d[-1] - ended))
+    return Row(f"solve vs Σ of {steps} steps + the rest, and the mass that ended", error, 1e-10)
+
+
+def _other(p: Problem, size: float = 0.5) -> np.ndarray:
+    """θ of another policy π̃ (P,)."""
+    return p.theta + size * p.rng.standard_normal(p.theta.shape)
+
+
+def _pair(p: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """π̃ and π on the whole table (S, A)."""
+    return tuple(p.policy.probs(x, p.mdp.features) for x in (_other(p), p.theta))
+
+
+@claim("E27", "off-policy actor-critic: the weight P(T|π)/P(T|π̃) makes it unbiased, and collapses")
+def off_policy(p: Problem) -> Row:
+    theta = _other(p)
+    batch, states = enumeration.enumerate_trajectories(
+        p.start, p.policy.probs(theta, p.start.features)
+    )
+    so_far = decision_weights(p.policy, p.theta, batch)  # (T, B), to each length
+    advantage = (p.action_values - p.values[:, None])[states[:-1], batch.actions]
+    psi = discounts(batch.ends, p.start.gamma) * advantage * so_far[-1]
+    mean = batch.weight @ gradients(p.policy, p.theta, batch, psi)
+    sizes = [1 / float(batch.weight @ w**2) for w in so_far]  # (E w)²/E w² with E w = 1
+    told = ", ".join(f"{x:.3g}" for x in sizes)
+    return Row(f"effective share of the sample at lengths 1 … {len(sizes)}: {told}",
+               p.error(mean, p.gradient), 1e-9)  # fmt: skip
+
+
+@claim("E27", "weights of a trajectory or of each decision: no bias; self-normalised: bias")
+def off_policy_weights(p: Problem) -> Row:
+    """Σ r to go from two games of π̃, every pair of them."""
+    short, batch = _few_columns(p, _other(p))
+    gamma_t, w = discounts(batch.ends, short.gamma), decision_weights(p.policy, p.theta, batch)
+    psis = [
+        gamma_t * reward_to_go(r, batch.ends, short.gamma)
+        for r in (batch.rewards, w * batch.rewards)
+    ]
+    x, by_decision = (gradients(p.policy, p.theta, batch, psi) for psi in psis)
+    truth = exact.policy_gradient(short, p.policy, p.theta)
+    each = [w[-1][:, None] * x, by_decision]
+    moments = [(batch.weight @ y - truth, (batch.weight @ (y - batch.weight @ y) ** 2).sum() / 2)
+               for y in each]  # fmt: skip
+    moments.append(_self_normalized_pair(batch.weight, w[-1], x, truth))
+    told = ", ".join(
+        f"{name} {np.linalg.norm(bias):.2g} and {variance:.3g}"
+        for name, (bias, variance) in zip(
+            ("trajectory", "decision", "self-normalised"), moments, strict=True
+        )
+    )
+    error = worst(*(p.error(bias + truth, truth) for bias, _ in moments[:2]))
+    return Row(
+        f"‖bias‖ and variance of two games, {short.num_states // p.mdp.num_states - 1} steps: "
+        f"{told}",
+        error,
+        1e-9,
+    )
+
+
+def _few_columns(p: Problem, theta: np.ndarray) -> tuple[TabularMDP, Batch]:
+    """`start` unrolled so far that π̃ has at most 2000 trajectories, or one step; and these."""
+    n = p.mdp.num_states
+    for horizon in reversed(range(1, p.start.num_states // n)):
+        short = p.mdp.with_start(p.start.start[:n]).unroll(horizon)
+        pi = p.policy.probs(theta, short.features)
+        try:
+            return short, enumeration.enumerate_trajectories(short, pi, 2000)[0]
+        except ValueError:
+            if horizon == 1:
+                raise
+    raise AssertionError
+
+
+def _self_normalized_pair(
+    prob: np.ndarray, w: np.ndarray, x: np.ndarray, truth: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Bias (P,) and summed variance of (w_i x_i + w_j x_j)/(w_i + w_j), i and j drawn alike."""
+    pair = prob[:, None] * prob / (w[:, None] + w)
+    mean = 2 * (pair.sum(1) * w) @ x
+    wx = w[:, None] * x
+    square = np.diag(wx @ wx.T)
+    second = (pair / (w[:, None] + w) * (square[:, None] + 2 * wx @ wx.T + square)).sum()
+    return mean - truth, float(second - mean @ mean)
+
+
+@claim("E29", "J(π̃) − J(π) = E_{T∼π̃} Σ γ^t A^π, whole table and by enumeration")
+def performance_identity(p: Problem) -> Row:
+    new, pi = _pair(p)
+    solved = exact.objective(p.mdp, new) - exact.objective(p.mdp, pi)
+    got = surrogate.performance_difference(p.mdp, new, pi)
+    theta = _other(p)
+    new = p.policy.probs(theta, p.start.features)
+    batch, states = enumeration.enumerate_trajectories(p.start, new)
+    gamma_t = p.start.gamma ** np.arange(len(batch.rewards))[:, None] * batch.valid
+    advantage = p.action_values - p.values[:, None]
+    enumerated = batch.weight @ (gamma_t * advantage[states[:-1], batch.actions]).sum(0)
+    difference = exact.objective(p.start, new) - exact.objective(p.start, p.pi)
+    scale = max(abs(exact.objective(p.mdp, pi)), abs(solved), 1e-300)
+    error = worst(abs(got - solved) / scale, p.error(enumerated, difference))
+    return Row(f"difference {solved:.4g}", error, 1e-9)
+
+
+@claim("E31", "… = 1/(1−γ) E_{d_π̃} E_{a∼π̃} A^π")
+def over_visits(p: Problem) -> Row:
+    return _over_visits(p, weighted=False)
+
+
+@claim("E32", "… = 1/(1−γ) E_{d_π̃} E_{a∼π} (π̃/π) A^π")
+def over_visits_weighted(p: Problem) -> Row:
+    return _over_visits(p, weighted=True)
+
+
+def _over_visits(p: Problem, weighted: bool) -> Row:
+    new, pi = _pair(p)
+    if p.mdp.gamma == 1:
+        return Row("γ = 1: d_π is not defined", 0.0, 1e-9)
+    d = exact.visitation(p.mdp, new)[:-1]
+    weight = pi * (new / pi) if weighted else new
+    got = d @ (weight * exact.advantages(p.mdp, pi)).sum(1) / (1 - p.mdp.gamma)
+    truth = exact.objective(p.mdp, new) - exact.objective(p.mdp, pi)
+    scale = max(abs(exact.objective(p.mdp, pi)), abs(truth), 1e-300)
+    return Row("whole table", abs(got - truth) / scale, 1e-9)
+
+
+@claim("E33", "L(π̃): the same with d_π; from a batch of π, with its Σ γ^t (errata 6)")
+def surrogate_of_a_batch(p: Problem) -> Row:
+    theta = _other(p)
+    got = batch_surrogate(p.policy, theta, p.batch, p.gamma_t * (p.q - p.v[:-1]))
+    new = p.policy.probs(theta, p.start.features)
+    solved = surrogate.surrogate(p.start, new, p.pi)
+    return Row(f"enumeration vs solve, L = {solved:.4g}", p.error(got, solved), 1e-9)
+
+
+@claim("E34", "|J(π̃) − J(π) − L(π̃)| ≤ C max KL, KL(π̃‖π) and KL(π‖π̃) alike (errata 8)")
+def error_bound(p: Problem) -> Row:
+    new, pi = _pair(p)
+    if p.mdp.gamma == 1:
+        return Row("γ = 1: C is infinite", 0.0, 1.0)
+    error = abs(surrogate.performance_difference(p.mdp, new, pi)
+                - surrogate.surrogate(p.mdp, new, pi))  # fmt: skip
+    error = max(0.0, error - 1e-12 * float(np.abs(exact.state_values(p.mdp, pi)).max()))  # rounding
+    largest = min(surrogate.kl(new, pi).max(), surrogate.kl(pi, new).max())
+    bound = surrogate.penalty(p.mdp, pi) * float(largest)
+    return Row(f"whole table: error {error:.3g}, bound {bound:.3g}",
+               error / max(bound, 1e-300), 1.0)  # fmt: skip
+
+
+@claim("E35", "∇L at θ_k is the policy gradient")
+def surrogate_gradient(p: Problem) -> Row:
+    got = batch_surrogate_gradient(p.policy, p.theta, p.batch, p.gamma_t * (p.q - p.v[:-1]))
+    return Row("enumeration vs exact ∇J", p.error(got, p.gradient), 1e-9)
+
+
+@claim("E36", "maximising L − C max KL(π̃‖π) never lowers J; its steps are tiny (footnote)")
+def monotone(p: Problem) -> Row:
+    pi = p.policy.probs(p.theta, p.mdp.features)
+    if p.mdp.gamma == 1:
+        return Row("γ = 1: C is infinite, no step", 0.0, 1e-9)
+    objectives, moved = [exact.objective(p.mdp, pi)], 0.0
+    for _ in range(3):
+        new = surrogate.improve(p.mdp, pi)
+        moved = max(moved, float(np.abs(new - pi).max()))
+        objectives.append(exact.objective(p.mdp, new))
+        pi = new
+    fall = max(0.0, -float(np.diff(objectives).min())) / max(abs(objectives[0]), 1e-300)
+    return Row(f"three steps, J {objectives[0]:.6g} → {objectives[-1]:.6g}, largest change of a "
+               f"probability {moved:.2g}", fall, 1e-12)  # fmt: skip
+
+
+@claim("E37", "E_{s∼d_π} KL ≤ max_s KL")
+def mean_below_max(p: Problem) -> Row:
+    new, pi = _pair(p)
+    mean, largest = surrogate.mean_kl(p.mdp, new, pi, pi), surrogate.kl(new, pi).max()
+    return Row(f"mean {mean:.3g}, maximum {largest:.3g}, whole table", mean / largest, 1.0)
