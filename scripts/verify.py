@@ -1,6 +1,7 @@
 """Verify the lecture's equations on the transition table of an environment, or on your own.
 
 python scripts/verify.py [ENV | table.npz] [--json]
+python scripts/verify.py --bugs [--json]: the bug museum
 """
 
 import argparse
@@ -9,6 +10,7 @@ import sys
 import time
 from typing import Any
 
+import bugs
 import cli
 import numpy as np
 
@@ -92,7 +94,7 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 if all claims hold, 1 if one does not, 2 for a user's mistake."""
+    """0 if all claims hold (all bugs are caught), 1 if one does not, 2 for a user's mistake."""
     parser = cli.Parser(prog="verify", description="Verify the equations on a transition table.")
     parser.add_argument("table", nargs="?", default="FrozenLake-v1", metavar="ENV | table.npz",
                         help="a Gymnasium environment with a table, or a file: README (default: "
@@ -100,8 +102,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--gamma", type=float, help="discount for an ENV (0.99)")
     parser.add_argument("--seed", type=int, default=0, help="of the random policy and rollouts")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
+    parser.add_argument("--bugs", action="store_true", help="instead: published bugs, planted in "
+                        "our own source, what catches each and what it costs")  # fmt: skip
     args = parser.parse_args(argv)
-    return cli.run("verify", lambda: verify(args))
+    return cli.run("verify", lambda: bugs.show(args) if args.bugs else verify(args))
 
 
 if __name__ == "__main__":

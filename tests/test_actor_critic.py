@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import GAMMAS, RNGS, policies, problems
 from test_reinforce import corridor
-from test_rollout import vector
+from toy import vector
 
 from minipg import enumeration, exact
 from minipg.algorithms.actor_critic import Settings, actor_critic, ascent_direction

@@ -1,0 +1,80 @@
+"""What a bug of the museum is, how it is planted, and how it is examined.
+
+A property says AssertionError, given the module and a seed. A harm is a number and what it
+measures, 0 on the right module; or the reason why there is none.
+"""
+
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Module = types.ModuleType
+Property = Callable[[Module, int], None]
+Harm = Callable[[Module, int], tuple[float, str]]
+
+LEAST, ROUNDING = 1e-3, 1e-9  # a planted bug does more harm than that, the right code less
+
+
+class Bug(NamedTuple):
+    """Row `number` of PITFALLS.md: in `module` the text `right` is replaced by `wrong`."""
+
+    number: int
+    title: str
+    published: str
+    module: Module
+    right: str
+    wrong: str
+    holds: Property
+    harm: Harm | str
+
+    @property
+    def property_name(self) -> str:
+        return self.holds.__name__.replace("_s_", "'s_").replace("_", " ")
+
+
+def rebuilt(module: Module, right: str = "", wrong: str = "", **names: Any) -> Module:
+    """The module from its own source, one text replaced, then some of its names rebound."""
+    copy = types.ModuleType(module.__name__)
+    copy.__file__ = module.__file__
+    source = inspect.getsource(module).replace(right, wrong)
+    exec(compile(source, str(module.__file__), "exec"), copy.__dict__)
+    copy.__dict__.update(names)
+    return copy
+
+
+def planted(bug: Bug) -> Module:
+    """The module with the bug in it; ValueError unless its text stands there once."""
+    count = inspect.getsource(bug.module).count(bug.right)
+    if count != 1:
+        raise ValueError(f"bug {bug.number}: expected {bug.right!r} once in "
+                         f"{bug.module.__name__}, got it {count} times")  # fmt: skip
+    return rebuilt(bug.module, bug.right, bug.wrong)
+
+
+def passes(bug: Bug, module: Module, seed: int) -> bool:
+    """Whether the property holds on the module."""
+    try:
+        bug.holds(module, seed)
+    except AssertionError:
+        return False
+    return True
+
+
+def examine(bug: Bug, seed: int) -> dict[str, Any]:
+    """The bug's row: does its property tell right from wrong, and what does the bug cost."""
+    wrong = planted(bug)
+    row = {"number": bug.number, "bug": bug.title, "published": bug.published,
+           "module": bug.module.__name__, "caught_by": bug.property_name,
+           "right_passes": passes(bug, bug.module, seed),
+           "caught": not passes(bug, wrong, seed)}  # fmt: skip
+    if isinstance(bug.harm, str):
+        return row | {"harm": None, "harm_of_right": None, "measure": bug.harm}
+    harm, measure = bug.harm(wrong, seed)
+    return row | {"harm": harm, "harm_of_right": bug.harm(bug.module, seed)[0], "measure": measure}
+
+
+def told_apart(row: dict[str, Any]) -> bool:
+    """Caught where planted, silent on the right code, and the harm is not rounding."""
+    sized = row["harm"] is None or (row["harm_of_right"] <= ROUNDING and row["harm"] > LEAST)
+    return bool(row["right_passes"] and row["caught"] and sized)
