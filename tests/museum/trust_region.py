@@ -121,22 +121,23 @@ def nan_is_refused(linalg, seed):
     assert not result.x.any()
 
 
-def predicted_kl(npg: Module, policy, theta, samples) -> float:
+def predicted_kl(natural: Module, policy, theta, samples) -> float:
     """½ dᵀHd/δ of NPG's step d, δ = 0.01, damping 0.1."""
+    npg = rebuilt(minipg.algorithms.npg, natural_gradient=natural.natural_gradient)
     new, _, _ = npg.update(policy, theta, samples, npg.Settings(), None, None)
     h = fisher_product(policy, theta, samples.obs, np.full(len(samples.obs), 1 / len(samples.obs)))
     return float((new - theta) @ h(new - theta)) / 0.02
 
 
-def the_predicted_kl_is_delta_whatever_the_damping(npg, seed):
+def the_predicted_kl_is_delta_whatever_the_damping(natural, seed):
     policy, rng = softmax_policy(2, 3, (4,)), np.random.default_rng(seed)
     theta, obs = rng.standard_normal(policy.num_params), rng.standard_normal((12, 2))
     samples = Samples(obs, *policy.sample(theta, obs, rng), rng.standard_normal(12))
-    np.testing.assert_allclose(predicted_kl(npg, policy, theta, samples), 1)
+    np.testing.assert_allclose(predicted_kl(natural, policy, theta, samples), 1)
 
 
-def step_length_error(npg: Module, seed: int) -> tuple[float, str]:
-    kl = predicted_kl(npg, lake(seed).policy, lake(seed).theta, lake_samples(seed, 256))
+def step_length_error(natural: Module, seed: int) -> tuple[float, str]:
+    kl = predicted_kl(natural, lake(seed).policy, lake(seed).theta, lake_samples(seed, 256))
     return abs(kl - 1), "|½dᵀHd/δ − 1|"
 
 
@@ -173,7 +174,7 @@ BUGS = [
         "if not np.isfinite(curvature):", "if False:", nan_is_refused,
         "no size: the step is NaN"),
     Bug(14, "damping counted inside the step length", "sb3-contrib; spinningup; modular_rl",
-        minipg.algorithms.npg, "x @ product(x)", "x @ (product(x) + damping * x)",
+        minipg.natural, "x @ product(x)", "x @ (product(x) + scale * x)",
         the_predicted_kl_is_delta_whatever_the_damping, step_length_error),
     Bug(15, "KL of a subsample where the constraint is on the batch", "sb3-contrib", TRPO,
         "obs, actions, log_prob, psi = samples",
