@@ -135,6 +135,6 @@ BUGS = [
     Bug(20, "(N, 1) against (N,) broadcasts to (N, N)", "RLinf #1568", minipg.policy,
         'check_shape("psi", psi, obs.shape[:-1])', "pass", shapes_are_strict, broadcast_error),
     Bug(28, "importance ratio applied twice", "PufferLib #306", minipg.estimators,
-        "np.exp(np.cumsum(log_ratio * batch.valid, 0))", "np.exp(2 * np.cumsum(log_ratio * batch.valid, 0))",
+        "np.cumsum(log_ratio * batch.valid, 0)", "2 * np.cumsum(log_ratio * batch.valid, 0)",
         off_policy_episodes_give_the_gradient, off_policy_bias),
 ]  # fmt: skip
