@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minipg.borders import Array, check_finite, check_shape, read_npz, write_whole
+from minipg.borders import Array, check_finite, check_range, check_shape, read_npz, write_whole
 from minipg.distributions import Gaussian, Head, Softmax
 from minipg.network import MLP
 
@@ -52,11 +52,20 @@ class Policy:
         return self.network.num_params + self.num_log_std
 
     def init(
-        self, rng: np.random.Generator, output_gain: float = 0.01, dtype: DTypeLike = np.float64
+        self,
+        rng: np.random.Generator,
+        output_gain: float = 0.01,
+        dtype: DTypeLike = np.float64,
+        std: float = 1.0,
     ) -> Array:
-        """A random θ (P,), orthogonal with gains √2 and `output_gain`; log σ = 0."""
-        log_std = np.zeros(self.num_log_std, dtype)
-        return np.concatenate([self.network.init(rng, output_gain, dtype), log_std])
+        """A random θ (P,), orthogonal with gains √2 and `output_gain`; σ of a Gaussian is `std`."""
+        check_range("std", std, np.finfo(np.float32).tiny)
+        if std != 1 and not isinstance(self.head, Gaussian):
+            raise ValueError(f"std: expected with a Gaussian head, got {self.head}")
+        net = self.network.init(rng, output_gain, dtype)
+        if isinstance(self.head, Gaussian) and not self.num_log_std:  # σ = e^output: its bias
+            self.network.layers(net)[-1][1][self.head.d : self.num_outputs] = np.log(std)
+        return np.concatenate([net, np.full(self.num_log_std, np.log(std), dtype)])
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """(network's parameters, log σ) of θ or of a direction in it (..., P)."""

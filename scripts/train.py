@@ -64,6 +64,7 @@ def parser(env: str | None = None) -> argparse.ArgumentParser:
         add("--max-episode-steps", type=int, help="time limit in place of the environment's own")
         add("--hidden", type=sizes, default=(32,), metavar="N,N", help="tanh layers (%(default)s)")
         add("--out", type=Path, help="new run folder; else runs/ALGORITHM-ENV-SEED")
+        add("--initial-std", type=float, default=1.0, help="σ of a Gaussian at first (%(default)s)")
         for option, text in (
             ("--state-dependent-std", "log σ of a Gaussian from the network, else parameters"),
             ("--rescale-actions", "map [-1, 1] onto the bounds of a Box"),
@@ -130,7 +131,7 @@ def train(args: argparse.Namespace) -> int:
         envs = NormalizeReward(envs, getattr(settings, "gamma", 1.0))
     policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
     rng = np.random.default_rng(args.seed)
-    initial = policy.init(rng, dtype=np.float32)
+    initial = policy.init(rng, dtype=np.float32, std=args.initial_std)
     began = written = time.perf_counter()
     folder = args.out or Path("runs") / f"{args.algorithm}-{args.env.replace('/', '-')}-{args.seed}"
     runs.check_new(folder)

@@ -108,6 +108,22 @@ def test_init_and_named_parameters(drawn):
         names[list(names)[-1]][0] = 1
 
 
+@pytest.mark.parametrize("state_dependent", [False, True])
+@pytest.mark.parametrize("value_head", [False, True])
+def test_the_first_deviation_is_the_one_asked_for(state_dependent, value_head):
+    policy = gaussian_policy(3, 2, (4,), state_dependent, value_head)
+    theta = policy.init(np.random.default_rng(0), 1e-9, std=0.4)
+    eta, _ = policy.forward(theta, np.ones((5, 3)))
+    np.testing.assert_allclose(eta, np.tile([0, 0, np.log(0.4), np.log(0.4)], (5, 1)), atol=1e-6)
+    if value_head:
+        np.testing.assert_allclose(policy.values(theta, np.ones((5, 3))), 0, atol=1e-6)
+    for bad in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="std: expected"):
+            policy.init(np.random.default_rng(0), std=bad)
+    with pytest.raises(ValueError, match="std: expected with a Gaussian head"):
+        softmax_policy(3, 2).init(np.random.default_rng(0), std=0.4)
+
+
 @given(policies(), RNGS)
 def test_saved_and_loaded(tmp_path_factory, drawn, rng):
     policy, theta = drawn
