@@ -59,7 +59,7 @@ class Policy:
         std: float = 1.0,
     ) -> Array:
         """A random θ (P,), orthogonal with gains √2 and `output_gain`; σ of a Gaussian is `std`."""
-        check_range("std", std, np.finfo(np.float32).tiny)
+        check_range("std", std, float(np.finfo(np.float32).tiny))
         if std != 1 and not isinstance(self.head, Gaussian):
             raise ValueError(f"std: expected with a Gaussian head, got {self.head}")
         net = self.network.init(rng, output_gain, dtype)
