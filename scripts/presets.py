@@ -2,6 +2,11 @@
 
 from typing import Any
 
+_PENDULUM = {"steps": 300_000, "n_steps": 128, "hidden": (64, 64), "gamma": 0.95,
+             "rescale_actions": True}  # fmt: skip
+_MUJOCO = {"steps": 1_000_000, "n_steps": 128, "hidden": (64, 64), "initial_std": 0.4,
+           "critic_learning_rate": 0.001, "normalize_observations": True}  # fmt: skip
+
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("npg", "CartPole-v1"): {"steps": 98_000},
     ("trpo", "CartPole-v1"): {"steps": 98_000},
@@ -21,4 +26,17 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "lam": 0.9, "optimiser": "rmsprop", "learning_rate": 0.002, "critic_learning_rate": 0.003,
         "rescale_actions": True, "normalize_observations": True, "normalize_rewards": True,
     },
+    ("trpo", "Acrobot-v1"): {"steps": 100_000},
+    ("ppo", "Acrobot-v1"): {"steps": 100_000},
+    ("trpo", "Pendulum-v1"): _PENDULUM,
+    ("ppo", "Pendulum-v1"): {
+        **_PENDULUM, "normalize_observations": True, "normalize_rewards": True,
+    },
+    ("cem", "MountainCarContinuous-v0"): {
+        "num_envs": 2, "hidden": (), "std": 2.0, "extra_std": 0.5, "population": 30, "elite": 6,
+    },
+    **{("trpo", f"{name}-v5"): {**_MUJOCO, "lam": 0.97}
+       for name in ("Hopper", "HalfCheetah", "InvertedPendulum")},
+    **{("ppo", f"{name}-v5"): {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
+       for name in ("Hopper", "HalfCheetah", "InvertedPendulum")},
 }  # fmt: skip
