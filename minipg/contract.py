@@ -41,16 +41,17 @@ from minipg.verdict import Sample, Verdict
 Estimator = Callable[[Batch], Array]
 
 
-def _returned(estimator: Estimator, batch: Batch) -> Array:
-    """What the estimator says: finite (P,) or (B, P), P from 1; else ValueError."""
-    got, size = estimator(batch), len(batch.weight)
+def _ask(estimator: Estimator, batch: Batch, chosen: Array) -> Array:
+    """What it says of a copy of these columns (B,): finite (P,) or (B, P), P ≥ 1; or ValueError."""
+    got = estimator(columns(batch, chosen))
     try:
         shape: tuple[int, ...] = np.shape(got)
     except ValueError:  # rows of unlike length
         shape = ()
-    if not (len(shape) in (1, 2) and shape[-1] and shape[:-1] in ((), (size,))):
+    if not (len(shape) in (1, 2) and shape[-1] and shape[:-1] in ((), (len(chosen),))):
         raise ValueError(
-            f"estimate: expected shape (P,) or (B, P) = ({size}, P), got {shape or type(got)}"
+            f"estimate: expected shape (P,) or (B, P) = ({len(chosen)}, P), "
+            f"got {shape or type(got).__name__}"
         )
     return finite_array("estimate", got, shape)
 
@@ -61,12 +62,12 @@ def estimates(estimator: Estimator, batch: Batch) -> Array:
     ValueError for another shape, for NaN, and where the estimate of an episode depends on others:
     it is asked again of every second episode (up to 64), and of the one of largest estimate.
     """
-    each = _returned(estimator, batch)
+    each = _ask(estimator, batch, np.arange(len(batch.weight)))
     if each.ndim == 1:
         return each[None]
     size = np.abs(each).max(1)  # (B,)
     for chosen in (np.arange(0, len(each), 2)[:64], size.argmax()[None]):
-        again, before = _returned(estimator, columns(batch, chosen)), each[chosen]
+        again, before = _ask(estimator, batch, chosen), each[chosen]
         if again.shape != before.shape or np.abs(again - before).max() > 1e-5 * size.max():
             raise ValueError(
                 "estimate: expected one a batch (P,) where episodes share something, a baseline "
@@ -77,12 +78,12 @@ def estimates(estimator: Estimator, batch: Batch) -> Array:
 
 def _one_each(estimator: Estimator, batch: Batch, games: int) -> bool:
     """Whether it says one estimate an episode, asked of the first column `games` times."""
-    return _returned(estimator, columns(batch, np.zeros(games, int))).ndim == 2
+    return _ask(estimator, batch, np.zeros(games, int)).ndim == 2
 
 
 def _of_groups(estimator: Estimator, batch: Batch, groups: Array) -> Array:
     """The estimate (P,) of each group of columns (N, games), one call each: (N, P)."""
-    rows = [_returned(estimator, columns(batch, group)) for group in groups]
+    rows = [_ask(estimator, batch, group) for group in groups]
     return np.stack([finite_array("estimate", row, rows[0].shape) for row in rows])
 
 
@@ -109,7 +110,7 @@ def exact_moments(
 
     def rows_of(some: Batch) -> Array:
         if one_each:
-            return estimates(estimator, columns(some, groups[:, 0]))
+            return estimates(estimator, some)
         return _of_groups(estimator, some, groups)
 
     rows = rows_of(batch)
