@@ -102,7 +102,7 @@ def check_unbiased(
     The radius is √(tr S/n) + √(2t(λ_max + 2R√(tr S/n))/n) + Rt/3n, t = log 2^k/alpha. With the
     true S and a true bound R it is a theorem (Bousquet 2002, doi 10.1016/S1631-073X(02)02292-6;
     Boucheron, Lugosi & Massart 2013, theorem 12.5); with those seen scripts/calibrate.py measures
-    the rates. No test holds its alpha for every law (Bahadur & Savage 1956, doi
+    the rates. No test with power holds alpha for every law (Bahadur & Savage 1956, doi
     10.1214/aoms/1177728077): what is so rare that n never show it, and moves the mean by more
     than the radius (heavy importance weights), gives a false alarm or hides a bias.
 

@@ -71,10 +71,14 @@ def test_fresh_estimates_decide_by_the_stated_radius(seed, bias, alpha):
 
 def test_the_radius_in_numbers():
     """±1 with equal counts: S = n/(n−1), R = 1, so the radius is Bousquet's by hand."""
-    got = check_unbiased(
-        lambda n, rng: rng.permutation(np.resize([1.0, -1.0], n))[:, None],
-        np.zeros(1), 0.3, np.random.default_rng(0), 2 * np.exp(-2), np.exp(-1), 1000,
-    )  # fmt: skip
+
+    def against(truth):
+        return check_unbiased(
+            lambda n, rng: rng.permutation(np.resize([1.0, -1.0], n))[:, None],
+            np.array([truth]), 0.3, np.random.default_rng(0), 2 * np.exp(-2), np.exp(-1), 1000,
+        )  # fmt: skip
+
+    got = against(0.0)
     error = np.sqrt(1 / 999)
     radius = error + np.sqrt(2 * 2 * (1000 / 999 + 2 * error) / 1000) + 2 / 3000 + 1e-9
     assert (got.n, got.distance) == (1000, 0)
@@ -82,6 +86,9 @@ def test_the_radius_in_numbers():
     miss = 1 + np.log(2)
     smallest = radius + np.sqrt(2 * miss / 999) + miss / 3000
     assert got.smallest_bias == pytest.approx(smallest, rel=1e-9)
+    assert against(0.9 * radius).unbiased
+    assert not against(1.1 * radius).unbiased
+    assert 1.1 * radius < smallest
 
 
 @given(SEEDS, RNGS)
