@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 LEVELS = {  # a module imports only from lower levels; level 0 holds what imports nothing of minipg
     "borders": 0,
     "optim": 1, "linalg": 1, "batch": 1, "returns": 1, "mdp": 1, "lqr": 1, "check": 1,
+    "verdict": 1,
     "network": 1, "distributions": 1,
     "mdp_env": 2, "lqr_env": 2, "contract": 2, "groups": 2, "policy": 3,
     "critic": 4, "estimators": 4, "exact": 4, "rollout": 4, "natural": 4, "kfac": 4,

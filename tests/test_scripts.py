@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import calibrate
 import cli
 import estimators
 import gymnasium as gym
@@ -25,6 +26,7 @@ from claims.problem import Row
 from minipg.algorithms import actor_critic, reinforce
 from minipg.policy import gaussian_policy, load_policy, save_policy, softmax_policy
 from minipg.rollout import make_envs, play_episodes
+from minipg.verdict import Verdict
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SHORT = ["reinforce", "CartPole-v1", "--steps", "500", "--num-envs", "4"]
@@ -339,6 +341,25 @@ def test_estimators_prints_the_table_of_psi(tmp_path, capsys):
     save_policy(tmp_path / "p.npz", gaussian_policy(16, 4), np.ones(72))
     assert estimators.main(["--policy", str(tmp_path / "p.npz")]) == 2
     assert estimators.main(["--policy", str(tmp_path / "none.npz")]) == 2
+
+
+def test_calibrate_counts_what_it_says(capsys, monkeypatch):
+    """Right, all rows hold; a verdict that always refuses, or never does, is found out."""
+    assert calibrate.main(["--repetitions", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("false alarms: 0 of 1") == 10
+    assert out.count("missed: 0 of 1") == 17
+    assert "27 of 27 hold" in out
+    verdict = Verdict(False, 1.0, 0.5, 0.9, 7, 0.05, 0.05, np.zeros(1))
+    for unbiased, fails in ((False, 10), (True, 17)):
+        monkeypatch.setattr(calibrate, "check_unbiased",
+                            lambda *_, u=unbiased: verdict._replace(unbiased=u))  # fmt: skip
+        assert calibrate.main(["--repetitions", "9"]) == 1
+        out = capsys.readouterr().out
+        assert out.count("FAILS") == fails
+        assert f"{27 - fails} of 27 hold" in out
+    assert calibrate.main(["--repetitions", "0"]) == 2
+    assert "calibrate: --repetitions: expected at least 1, got 0" in capsys.readouterr().err
 
 
 def test_stress_finds_nothing_broken_and_says_so(capsys):
