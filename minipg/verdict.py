@@ -3,7 +3,6 @@
 Axes: n independent estimates, P parameters.
 """
 
-import pickle
 from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple
@@ -124,14 +123,14 @@ def check_unbiased(
     check_range("beta", beta, 1e-300, 0.5)
     check_range("pilot", pilot, 100)
     check_range("most", most, pilot)
-    before, n = pickle.dumps(rng), pilot
+    before, n = str(rng.bit_generator.state), pilot
     seen = _look(sample, truth, n, pilot, rng)
     if not seen.varies:
         raise ValueError(
             f"estimates: expected some that differ, got {n} times the same: a constant, what is "
             "rarer than the pilot shows, or no chance at all (then one of them tells)"
         )
-    if pickle.dumps(rng) == before:
+    if str(rng.bit_generator.state) == before:
         raise ValueError("sample: expected one that draws from its rng, it did not")
     a, b, smallest = alpha, beta, np.inf
     while smallest > bias:
