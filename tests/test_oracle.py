@@ -8,7 +8,8 @@ import oracle
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
-from strategies import RNGS, mdps
+from hypothesis import strategies as st
+from strategies import RNGS, mdps, problems
 
 from minipg import exact
 from minipg.check import complex_step
@@ -105,6 +106,22 @@ def test_logit_gradient_is_the_gradient_of_j_in_every_logit(mdp, rng):
             np.testing.assert_allclose(got, numeric, rtol=1e-7, atol=atol)
 
 
+@given(problems(), st.booleans())
+@pytest.mark.equation("E20")
+def test_expected_score_is_its_sum_over_states_and_actions(problem, discounted):
+    """Score by score, for a ψ that is no advantage."""
+    mdp, policy, theta = problem.mdp, problem.policy, problem.theta
+    psi = problem.rng.standard_normal((mdp.num_states, mdp.num_actions))
+    s, a = (x.ravel() for x in np.indices(psi.shape))
+    pi = policy.probs(theta, mdp.features)
+    visited = exact.visits(mdp, pi, mdp.gamma if discounted else 1.0)
+    weight = visited[s] * pi[s, a] * psi[s, a]
+    scores = policy.score(theta, mdp.features[s], a)
+    got = exact.expected_score(mdp, policy, theta, psi, discounted)
+    scale = np.abs(weight) @ np.abs(scores)
+    assert (np.abs(got - weight @ scores) <= 1e-12 * scale + 1e-300).all()
+
+
 def chain(n, gamma):
     """n states in a row, each step pays 1, the last ends: LGMRES sees 33 states far, no further."""
     s = np.arange(n)
@@ -160,6 +177,9 @@ def test_one_hot_features_are_made_only_where_they_are_read():
         assert "features" not in vars(table)
         np.testing.assert_array_equal(table.features, np.eye(144))
         assert not table.features.flags.writeable
+    given = TabularMDP.from_arrays(np.ones((1, 1, 1)), [[1.0]], [1.0], 0.9, features=[[2.0]])
+    with pytest.raises(ValueError, match="read-only"):
+        given.features[0] = 1
 
 
 class OnDemand(Mapping):
