@@ -1,5 +1,6 @@
 """Large tables: LGMRES against the direct solve, ∇J in the logits, and the grid world's command."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import gymnasium as gym
@@ -85,6 +86,8 @@ def test_either_solver_on_any_table_solves_the_equations(mdp, rng):
             limit = 1e-11 * size * (1 + size)  # the dense inverse rounds too
             assert np.linalg.norm(values - inverse @ reward) <= limit * np.linalg.norm(reward)
             assert np.linalg.norm(visits - mdp.start @ inverse) <= limit
+            unpaid = dataclasses.replace(mdp, reward=np.zeros_like(mdp.reward))
+            assert not exact.state_values(unpaid, pi).any()
 
 
 @given(mdps(), RNGS)
@@ -158,8 +161,8 @@ def test_a_solution_with_a_residual_is_refused(wrong, monkeypatch):
         def __init__(self, matrix):
             self.factor = splu(matrix)
 
-        def solve(self, b):
-            return self.factor.solve(b) * wrong
+        def solve(self, b, transposed="N"):
+            return self.factor.solve(b, transposed) * wrong
 
     monkeypatch.setattr(exact, "lgmres", lambda a, b, **_: (Wrong(sp.csc_array(a)).solve(b), 0))
     np.testing.assert_allclose(solutions(mdp, pi)[0], right[0], rtol=1e-12)
@@ -167,6 +170,19 @@ def test_a_solution_with_a_residual_is_refused(wrong, monkeypatch):
     for solve in (exact.objective, exact.visitation, exact.logit_gradient):
         with pytest.raises(ValueError, match="mdp: expected a relative residual ≤ 1e-08, got"):
             solve(mdp, pi)
+
+
+def test_without_discount_what_rounding_loses_is_refused_only_past_1e_6():
+    """Episodes of 5e6 steps keep their digits; of those of 1e17 splu has not even the sign."""
+    mdp = TabularMDP.from_env("CliffWalking-v1", 1.0)
+
+    def left_with(p):
+        return np.tile([p, p, p, 1 - 3 * p], (48, 1))
+
+    assert exact.objective(mdp, left_with(0.2)) == pytest.approx(-5189573.0, rel=1e-6)
+    for solve in (exact.objective, lambda mdp, pi: exact.visits(mdp, pi, 1.0)):
+        with pytest.raises(ValueError, match="expected a relative residual ≤ 1e-06, got"):
+            solve(mdp, left_with(0.03))
 
 
 def test_one_hot_features_are_made_only_where_they_are_read():
