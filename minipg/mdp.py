@@ -25,7 +25,7 @@ class TabularMDP:
 
     row, next_state, prob, reward, terminated (K,): sorted by row, p > 0; where `terminated`,
     nothing after s′ counts. start (S,): p(s_0). gamma in [0, 1], 1 only if every state can reach
-    an end. features (S, D): what a policy sees of each state. Built by `from_arrays`,
+    an end. given_features (S, D), None: one-hot. Built by `from_entries`, `from_arrays`,
     `from_npz`, `from_env`; raises ValueError for a table that is none.
     """
 
@@ -36,7 +36,7 @@ class TabularMDP:
     terminated: Array
     start: Array
     gamma: float
-    features: Array
+    given_features: Array | None
     num_actions: int
 
     def __post_init__(self) -> None:
@@ -50,7 +50,9 @@ class TabularMDP:
         finite_array("prob", self.prob, self.row.shape)
         finite_array("reward", self.reward, self.row.shape)
         finite_array("start", self.start, (n,))
-        finite_array("features", self.features, (n, None))
+        if self.given_features is not None:
+            finite_array("features", self.given_features, (n, None))
+            self.given_features.flags.writeable = False
         for name, p in (("start", self.start), ("transition table", self.prob)):
             if p.min(initial=0) < 0:
                 raise ValueError(f"{name}: expected probabilities, got {p.min()}")
@@ -65,7 +67,7 @@ class TabularMDP:
                 f"sums to {sums[worst]:.12g}"
             )
         for array in (self.row, self.next_state, self.prob, self.reward, self.terminated,
-                      self.start, self.features):  # fmt: skip
+                      self.start):  # fmt: skip
             array.flags.writeable = False  # what is computed once from them stays true
         if self.gamma == 1:
             self.check_ends(np.ones((n, self.num_actions)))
@@ -74,6 +76,15 @@ class TabularMDP:
     def num_states(self) -> int:
         """S."""
         return len(self.start)
+
+    @cached_property
+    def features(self) -> Array:
+        """What a policy sees of each state (S, D); one-hot is a dense S×S: for small tables."""
+        if self.given_features is not None:
+            return self.given_features
+        one_hot = np.eye(self.num_states)
+        one_hot.flags.writeable = False
+        return one_hot
 
     @cached_property
     def first(self) -> Array:
@@ -137,16 +148,13 @@ class TabularMDP:
         order = np.lexsort(keys)
         reward, terminated, next_state, row = (x[order] for x in keys)
         new = np.ones(len(row), bool)
-        if len(row):
-            new[1:] = np.any([np.diff(x.astype(float)) != 0 for x in
-                              (reward, terminated, next_state, row)], axis=0)  # fmt: skip
+        new[1:] = np.any([x[1:] != x[:-1] for x in (reward, terminated, next_state, row)], axis=0)
         total = np.bincount(np.cumsum(new) - 1, prob[used][order], new.sum())
-        if features is None:
-            features = np.eye(len(start))
         row, sums = row[new], np.bincount(row[new], total)
         scale = np.where(np.abs(sums - 1) <= TOLERANCE, sums, 1.0)  # to sum to 1 exactly
         return cls(row, next_state[new], total / scale[row], reward[new], terminated[new],
-                   np.array(start), gamma, np.array(features), num_actions)  # fmt: skip
+                   np.array(start), gamma, None if features is None else np.array(features),
+                   num_actions)  # fmt: skip
 
     @classmethod
     def from_arrays(
@@ -203,12 +211,12 @@ class TabularMDP:
         if not isinstance(table, Mapping) or not table or start is None:
             raise ValueError(f"env: expected a table P and initial_state_distrib, {env} lacks them")
         num_actions = max(len(actions) for actions in table.values())
-        rows = [(s * num_actions + a, s2, p, r, end) for s in table for a in table[s]
-                for p, s2, r, end in table[s][a]]  # fmt: skip
-        row, s2, p, r, end = (np.array(column) for column in zip(*rows, strict=True))
+        rows = ((s * num_actions + a, s2, p, r, end) for s, actions in table.items()
+                for a, outcomes in actions.items() for p, s2, r, end in outcomes)  # fmt: skip
+        entries = np.fromiter(rows, "i8,i8,f8,f8,?")  # one by one: a P made on demand may be large
+        row, s2, p, r, end = (entries[f"f{i}"] for i in range(5))
         start = finite_array("start", start, (len(table),))
-        return cls.from_entries(row, s2, p.astype(float), r.astype(float), end.astype(bool),
-                                start, gamma, None, num_actions)  # fmt: skip
+        return cls.from_entries(row, s2, p, r, end, start, gamma, None, num_actions)
 
     def unroll(self, horizon: int) -> "TabularMDP":
         """The same MDP, ended after `horizon` steps: state t·S + s, features of s."""
