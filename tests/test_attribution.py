@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ingredients import ingredients, settings_of
 from strategies import RNGS, problems
 
+from claims import Problem
 from minipg import algorithms, contract, exact
 from minipg.algorithms import acktr, actor_critic, npg, ppo, reinforce, trpo
 from minipg.batch import Batch
@@ -47,13 +48,26 @@ def own_table():
 @pytest.fixture
 def short(monkeypatch):
     """No more than two steps on FrozenLake and three on one's own table."""
-    monkeypatch.setattr(attribution, "MOST_CALLS", 1_500)
+    monkeypatch.setattr(attribution, "MOST_CALLS", 1_200)
 
 
 @st.composite
 def small_problems(draw, most=40):
-    """As long as `most` trajectories allow; 40: every pair of games can be written out."""
+    """Any table as long as `most` trajectories allow; or one of two or three steps, with ties.
+
+    40: every pair of games can be written out.
+    """
     p = draw(problems())
+    if draw(st.booleans()):
+        rng = draw(RNGS)
+        row, ends = np.repeat(np.arange(4), 2), np.tile([False, True], 4)
+        next_state = np.where(ends, 1, rng.integers(2, size=8))
+        mdp = TabularMDP.from_entries(
+            row, next_state, rng.dirichlet(np.ones(2), 4).ravel(), rng.integers(2, size=8) * 1.0,
+            ends, rng.dirichlet(np.ones(2)), draw(st.sampled_from([0.5, 0.9])), None, 2,
+        )  # fmt: skip
+        policy = softmax_policy(2, 2)
+        p = Problem(mdp, mdp, policy, rng.standard_normal(policy.num_params), 0)
     for horizon in (3, 2, 1):
         p = dataclasses.replace(p, start=p.mdp.unroll(horizon))
         if len(p.batch.weight) <= most:
@@ -198,6 +212,24 @@ def test_games_that_act_on_each_other_need_their_batch():
     assert moments(p, Recipe(), 1)[1] == pytest.approx(2 * moments(p, Recipe(), 2)[1])
 
 
+@pytest.mark.usefixtures("short")
+def test_the_rewards_are_divided_by_the_deviation_of_their_discounted_sum_so_far():
+    """By a loop over the steps of every game."""
+    p = attribution.problem(*own_table(), 0, 1)
+    seen, weights = [], []
+    for b, weight in enumerate(p.batch.weight):
+        total = 0.0
+        for t in range(int(p.batch.valid[:, b].sum())):
+            total = 0.8 * total + p.batch.rewards[t, b]
+            seen.append(total)
+            weights.append(weight)
+    mean = np.average(seen, weights=weights)
+    expected = np.sqrt(np.average((np.array(seen) - mean) ** 2, weights=weights))
+    rows = ingredients(p, settings_of("npg", 0.8), p.values)
+    (got,) = (row.change["scale"] for row in rows if "scale" in row.change)
+    assert got == pytest.approx(expected)
+
+
 # what is attributed is what trains
 
 
@@ -274,7 +306,11 @@ def test_contributions_are_solved_in_their_order_and_add_up_to_the_total_bias(p,
     settings = settings_of(words, p.start.gamma)
     chosen = ingredients(p, settings, learned)
     games = 2 if len(p.batch.weight) <= 12 else 1
-    rows = {r["ingredient"]: r["in_order"] for r in attribute(p, chosen, games) if r["on"]}
+    every = list(attribute(p, chosen, games))
+    alone = next(row["alone"] for row in every if row["ingredient"] == "learned V for V^π")
+    bias = exact.bootstrap_bias(p.start, p.policy, p.theta, learned - p.values, settings.lam)
+    close(p, alone["bias"], np.linalg.norm(bias))
+    rows = {row["ingredient"]: row["in_order"] for row in every if row["on"]}
     names = list(rows)
     assert names[:4] == ["REINFORCE, γ^t kept", "γ^t dropped",
                          f"GAE of V^π, λ = {settings.lam:g}", "learned V for V^π"]  # fmt: skip
@@ -375,6 +411,7 @@ def test_the_json_s_contributions_add_up(tmp_path, words, capsys):
     names = " ".join(row["ingredient"] for row in on)
     expected = {"reinforce": "baseline: time", "ppo": "ratio within 1 ± 0.2 norm at most 0.5"}
     assert expected.get(words, "REINFORCE") in names
+    assert ("rewards divided" in names) == ("--normalize-rewards" in words)
     assert ("time limit" in names) == ("--max-episode-steps" in words)
     assert ("γ^t dropped" in names) == (words != "reinforce")
     assert ("ψ normalised" in names) == (not words.startswith("reinforce"))
@@ -402,7 +439,7 @@ def test_a_table_of_one_s_own(tmp_path, capsys):
         (["--attribute", "actor_critic --lam 2"], "lam: expected a number in"),
         (["--attribute", "actor_critic --max-episode-steps 2"], "--max-episode-steps: expected a"),
         (["--attribute", "ppo", "--games", "0"], "games: expected a number in"),
-        (["--attribute", "ppo", "--games", "20"], "games: expected at most 1500 batches, got"),
+        (["--attribute", "ppo", "--games", "20"], "games: expected at most 1200 batches, got"),
         (["--attribute", "npg", "CartPole-v1"], "env: expected a table P"),
     ],
 )
