@@ -1,6 +1,7 @@
 """The slides' table of ψ_t with numbers: exact bias and variance, and what sampling says of them.
 
 python scripts/estimators.py [ENV | table.npz] [--policy parameters.npz] [--plot FILE]
+With --attribute ALGORITHM: what each of its ingredients does to the gradient (ingredients.py).
 """
 
 import argparse
@@ -9,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import attribution
 import cli
+import ingredients
 import numpy as np
 from verify import read_table, unrolled_start
 
@@ -17,7 +20,8 @@ from claims import Problem
 from minipg import exact
 from minipg.critic import least_squares
 from minipg.estimators import gradients
-from minipg.policy import load_policy, softmax_policy
+from minipg.mdp import TabularMDP
+from minipg.policy import Policy, load_policy, softmax_policy
 from minipg.returns import gae, n_step_advantage
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -48,6 +52,12 @@ def learned_critic(p: Problem, games: np.ndarray) -> tuple[np.ndarray, np.ndarra
     v = least_squares(obs, to_go, np.ones(len(obs)))
     q = [least_squares(obs, to_go, (actions == a) * 1.0) for a in range(p.start.num_actions)]
     return p.start.features @ v, p.start.features @ np.stack(q, 1)
+
+
+def critic_error(p: Problem, values: np.ndarray) -> float:
+    """Root mean square of values (S,) minus V, over discounted visits."""
+    visited = exact.visits(p.start, p.pi, p.start.gamma)
+    return float(np.sqrt((visited @ (values - p.values) ** 2) / visited.sum()))
 
 
 def rows_of(
@@ -101,6 +111,16 @@ def draw(rows: list[dict[str, Any]], out: Path, title: str) -> None:
     figure.savefig(out, dpi=150)
 
 
+def attribute(args: argparse.Namespace, mdp: TabularMDP, policy: Policy, theta: np.ndarray) -> int:
+    """The table of an algorithm's ingredients instead; ValueError for a user's mistake."""
+    settings = ingredients.settings_of(args.attribute, mdp.gamma)
+    p = attribution.problem(mdp, policy, theta, args.seed, args.games)
+    seen = p.rng.choice(len(p.batch.weight), CRITIC_GAMES, p=p.batch.weight / p.batch.weight.sum())
+    learned, _ = learned_critic(p, seen)
+    ingredients.report(p, settings, learned, critic_error(p, learned), args)
+    return 0
+
+
 def command(args: argparse.Namespace) -> int:
     """Print the table; ValueError for a user's mistake."""
     mdp = read_table(args.table, args.gamma)
@@ -110,13 +130,14 @@ def command(args: argparse.Namespace) -> int:
     else:
         policy, theta = load_policy(args.policy)
         theta = theta.astype(float)
+    if args.attribute is not None:
+        return attribute(args, mdp, policy, theta)
     start = unrolled_start(mdp, policy, theta)
     p = Problem(mdp, start, policy, theta, args.seed)
     games, seen = (p.rng.choice(len(p.batch.weight), n, p=p.batch.weight / p.batch.weight.sum())
                    for n in (GAMES, CRITIC_GAMES))  # fmt: skip
     values, q = learned_critic(p, seen)
-    visited = exact.visits(start, p.pi, start.gamma)
-    rms = np.sqrt((visited @ (values - p.values) ** 2) / visited.sum())
+    rms = critic_error(p, values)
     rows = rows_of(p, "exact", p.values, p.action_values, games)
     rows += rows_of(p, "learned", values, q, games)
     if args.json:
@@ -150,6 +171,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the random policy and the games")
     parser.add_argument("--plot", type=Path, help="bias against variance over λ and N, PNG or SVG")
+    parser.add_argument("--attribute", metavar="ALGORITHM", help="instead, what each ingredient of "
+                        "'ALGORITHM [options as of train.py]' contributes")  # fmt: skip
+    parser.add_argument("--games", type=int, default=2,
+                        help="of a batch, with --attribute (%(default)s)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="rows as JSON")
     args = parser.parse_args(argv)
     return cli.run("estimators", lambda: command(args))

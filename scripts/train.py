@@ -75,12 +75,12 @@ def parser(env: str | None = None) -> argparse.ArgumentParser:
             add(option, action=argparse.BooleanOptionalAction, default=False,
                 help=text + " (%(default)s)")  # fmt: skip
         for field in dataclasses.fields(settings):
-            _add_field(sub, field)
+            add_field(sub, field)
         sub.set_defaults(**PRESETS.get((name, env or ""), {}))
     return top
 
 
-def _add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> None:
+def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> None:
     option, text = "--" + field.name.replace("_", "-"), field.metadata["help"] + " (%(default)s)"
     if isinstance(field.default, bool):
         sub.add_argument(option, action=argparse.BooleanOptionalAction, default=field.default,

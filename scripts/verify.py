@@ -31,23 +31,26 @@ def read_table(table: str, gamma: float | None) -> TabularMDP:
     return TabularMDP.from_npz(table)
 
 
-def unrolled_start(mdp: TabularMDP, policy: Policy, theta: np.ndarray) -> TabularMDP:
+def unrolled_start(
+    mdp: TabularMDP, policy: Policy, theta: np.ndarray, trajectories: int = MOST_TRAJECTORIES,
+    starts: int = MOST_STARTS,
+) -> TabularMDP:  # fmt: skip
     """The table unrolled from the states where the action matters most, as far as is enumerable."""
     pi = policy.probs(theta, mdp.features)
     q = exact.action_values(mdp, exact.state_values(mdp, pi))
     matters = np.ptp(q, axis=1)
-    most = np.argsort(-matters, kind="stable")[:MOST_STARTS]
+    most = np.argsort(-matters, kind="stable")[:starts]
     most = most[matters[most] > 1e-9 * np.abs(q).max()]
     if not len(most):
         raise ValueError("table: expected a state where the action matters, got none")
     start = np.zeros(mdp.num_states)
     start[most] = 1 / len(most)
-    while len(most) > 1 and _count(mdp, start, 1) > MOST_TRAJECTORIES:
+    while len(most) > 1 and _count(mdp, start, 1) > trajectories:
         most = most[: len(most) // 2]
         start = np.zeros(mdp.num_states)
         start[most] = 1 / len(most)
     horizon = 1
-    while horizon < 20 and _count(mdp, start, horizon + 1) <= MOST_TRAJECTORIES:
+    while horizon < 20 and _count(mdp, start, horizon + 1) <= trajectories:
         horizon += 1
     return mdp.with_start(start).unroll(horizon)
 
