@@ -194,7 +194,7 @@ def normalization_is_used(algorithm):
         settings = algorithm.Settings(normalize=normalize, optimiser="sgd", n_steps=8)
         loop = algorithm.actor_critic(envs, softmax_policy(2, 2), np.zeros(6), settings, 32,
                                       np.random.default_rng(0))  # fmt: skip
-        steps.append(next(loop)[0])
+        steps.append(next(loop)[0].theta)
     assert not np.allclose(*steps)
 
 
