@@ -37,9 +37,8 @@ class Mode(Policy):
         return actions, self.head.log_prob(eta, actions)
 
 
-def environments(args: argparse.Namespace, num_envs: int) -> Envs:
+def environments(args: argparse.Namespace, num_envs: int, mode: str | None) -> Envs:
     """Those the run was trained on, without normalisation: the saved θ acts on what they give."""
-    mode = None if args.mode == "async" else args.mode
     return make_envs(args.env, num_envs, mode, args.max_episode_steps, args.rescale_actions)
 
 
@@ -48,8 +47,9 @@ def evaluate(
 ) -> np.ndarray:
     """Returns (episodes,) of fresh ones from a generator of their own; nothing learns."""
     rng, returns = np.random.default_rng([args.seed, 1]), []
+    mode = None if args.mode == "async" else args.mode
     for done in range(0, episodes, SIDE_BY_SIDE):
-        envs = environments(args, min(SIDE_BY_SIDE, episodes - done))
+        envs = environments(args, min(SIDE_BY_SIDE, episodes - done), mode)
         returns.append(play_episodes(envs, policy, theta, rng).rewards.sum(0))
         envs.close()
     return np.concatenate(returns)
@@ -83,11 +83,14 @@ class Film(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
 def film(args: argparse.Namespace, policy: Policy, theta: np.ndarray, path: Path) -> None:
     """Write one episode as a moving picture; ValueError where the environment draws none."""
     limit = {} if args.max_episode_steps is None else {"max_episode_steps": args.max_episode_steps}
+    modes = environments(args, 1, "sync").metadata.get("render_modes", [])
+    if "rgb_array" not in modes:
+        raise ValueError(f"--video: expected an environment that draws rgb_array, got {modes}")
     try:
         envs = gym.make_vec(args.env, 1, "sync", render_mode="rgb_array", **limit)
         envs = Film(adapt(envs, args.rescale_actions))
         play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 2]))
-    except (gym.error.Error, ImportError, TypeError) as error:
+    except (gym.error.Error, ImportError) as error:  # they say what to install
         raise ValueError(f"--video: {error}") from error
     rate = envs.metadata.get("render_fps", 30)
     first, *others = envs.frames

@@ -4,7 +4,6 @@ import argparse
 import csv
 import io
 import json
-import math
 import os
 import shutil
 import time
@@ -77,14 +76,17 @@ class Writer:
         self.written = (0, 0)  # iterations, and bytes of progress.csv
         self.rows: dict[int, dict[str, Any]] = {}
         self.latest: tuple[np.ndarray, dict[str, Any]] | None = None
-        self.due = math.inf  # time of the next write
+        self.begun = False  # is there a folder to write to
+        self.due = 0.0  # time of the next write
 
     def go_on(self, checkpoint: dict[str, Any]) -> None:
         """Take up a folder that exists; rows younger than the checkpoint are cut."""
+        for left_by_a_kill in self.folder.glob(".*.tmp"):
+            left_by_a_kill.unlink()
         self.iterations = checkpoint["iterations"]
         self.written = (self.iterations, checkpoint["csv_bytes"])
         extend_csv(self.folder / "progress.csv", self.written[1], [])
-        self.due = 0.0
+        self.begun = True
 
     def add(self, record: dict[str, Any], theta: np.ndarray, **checkpoint: Any) -> None:
         """An iteration: its row, θ on raw observations, and all that is needed to go on."""
@@ -92,7 +94,7 @@ class Writer:
         self.rows[n] = record
         self.latest = (theta, {"format": FORMAT, **checkpoint, "iterations": n})
         self.iterations = n
-        if time.perf_counter() > self.due:
+        if self.begun and time.perf_counter() > self.due:
             self.write()
 
     def create(self, config: dict[str, Any]) -> None:
@@ -105,6 +107,7 @@ class Writer:
             write_json(self.folder / "config.json", config)
             self.write()
             self.folder.rename(folder)
+            self.begun = True
         except OSError as error:
             raise ValueError(f"--out: expected a folder that can be made, got {error}") from error
         finally:
@@ -112,7 +115,7 @@ class Writer:
             self.folder = folder
 
     def write(self) -> None:
-        """Bring the files up to the latest iteration; ValueError where that cannot be written."""
+        """Bring the files up to the latest iteration; OSError where they cannot be written."""
         if self.latest is None:
             return
         began = time.perf_counter()

@@ -27,7 +27,7 @@ from presets import PRESETS
 from tqdm import tqdm
 
 from minipg.policy import absorb_normalization, load_policy
-from minipg.rollout import make_envs, policy_for
+from minipg.rollout import Envs, make_envs, policy_for
 from minipg.state import State, environment_state, restore_environments
 
 
@@ -40,6 +40,15 @@ def reason(error: Exception) -> str:
     if isinstance(error, EOFError | ConnectionError):
         kind = f"a worker process died, {kind}"
     return f"{kind}: {error} ({place.filename}:{place.lineno})"
+
+
+def abandon(envs: Envs) -> None:
+    """End worker processes, alive or dead: Gymnasium's own close would wait for their answers."""
+    workers = getattr(envs.unwrapped, "processes", [])
+    for process in workers:
+        process.kill()
+        process.join()
+    envs.unwrapped.closed = bool(workers)
 
 
 def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
@@ -96,26 +105,27 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
                    state=state, rng=rng.bit_generator.state, envs=environment_state(envs),
                    seconds=seconds)  # fmt: skip
 
-    state = start
-    if saved is None:
-        state, record = next(loop)  # what does not fit shows here, before anything is written
-        add(state, record)
-        writer.create(
-            {**vars(args), "out": str(folder), "threshold": threshold, "versions": VERSIONS}
-        )
     go_on = f"go on with: python scripts/train.py --resume {shlex.quote(str(folder))}"
 
     def save() -> None:
+        abandon(envs)
         try:
-            writer.write()
+            if writer.begun:
+                writer.write()
         except OSError as error:
             raise ValueError(f"{folder}: cannot be written, {error.strerror or error}; its files "
-                             f"are whole, of up to {writer.written[0]} iterations; once there is "
-                             f"room, {go_on}") from error  # fmt: skip
+                             f"are whole; once it can be, {go_on}") from error  # fmt: skip
 
+    state = start
     try:
-        with tqdm(total=args.steps, unit=" steps", unit_scale=True) as bar:
-            bar.update(min(state.env_steps, args.steps))
+        if saved is None:
+            state, record = next(loop)  # what does not fit shows here, before anything is written
+            add(state, record)
+            writer.create(
+                {**vars(args), "out": str(folder), "threshold": threshold, "versions": VERSIONS}
+            )
+        done = min(state.env_steps, args.steps)
+        with tqdm(total=args.steps, initial=done, unit=" steps", unit_scale=True) as bar:
             for state, record in loop:
                 add(state, record)
                 bar.update(min(state.env_steps, args.steps) - bar.n)
@@ -132,9 +142,11 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
         runs.write_json(folder / "result.json", result)
     except KeyboardInterrupt:
         save()
-        raise KeyboardInterrupt(go_on) from None
+        raise KeyboardInterrupt(go_on if writer.begun else "nothing was written") from None
     except Exception as error:
         save()
+        if not writer.begun:
+            raise ValueError(reason(error)) from error
         over = state.env_steps >= args.steps
         where = "after training" if over else f"in iteration {writer.iterations + 1}"
         hint = "" if isinstance(error, ValueError) else f"; {go_on}"
