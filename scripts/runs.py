@@ -64,7 +64,7 @@ def extend_csv(path: Path, kept: int, rows: list[dict[str, Any]]) -> int:
 
 
 class Writer:
-    """Writes a run as it goes, no longer run more memory: rows are kept until the next write.
+    """Writes a run as it goes; rows are kept until the next write, so memory does not grow.
 
     state.npz is written after the rows it belongs to and says how many bytes of progress.csv these
     are, so a kill between the two files loses no row and repeats none.

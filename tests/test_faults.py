@@ -114,7 +114,9 @@ def test_ctrl_c_finishes_writing_and_says_how_to_resume(tmp_path, name, mode):
     """Sent to the whole group as a terminal does, workers included."""
     run = tmp_path / "a run"
     process = subprocess.Popen([sys.executable, TRAIN, *LONG, *mode, "--out", run],
-                               stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+                               stderr=subprocess.PIPE, start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                               )  # fmt: skip  # a background job of a shell ignores it
     seen = b""
     while b"mean_return" not in seen:  # the progress bar, once it moves
         seen += process.stderr.read(20)

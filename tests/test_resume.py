@@ -14,7 +14,7 @@ import pytest
 import runs
 import train
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from strategies import RNGS, SEEDS
 from test_lqr import problems
@@ -91,6 +91,7 @@ def same(a, b):
 
 
 @given(TREES)
+@example({"obs": np.asfortranarray(np.arange(6.0).reshape(2, 3))})
 def test_a_tree_comes_back_from_its_file_to_the_bit(tmp_path_factory, tree):
     path = tmp_path_factory.mktemp("tree") / "tree.npz"
     save_tree(path, tree)
