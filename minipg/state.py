@@ -5,6 +5,7 @@ Nothing of a file is executed: it holds plain arrays and one JSON text, never a 
 
 import json
 from collections import deque
+from copy import copy
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,7 +127,7 @@ def environment_state(envs: Envs) -> list[dict[str, Any]]:
     for layer, kind in _layers(envs):
         found: dict[str, Any] = {}
         for name in ATTRIBUTES.get(kind, ()):
-            if hasattr(layer, name.split(".")[0]):  # Gymnasium 1.1 has fewer
+            if hasattr(layer, name.split(".")[0]):  # earlier Gymnasiums have fewer
                 value = attrgetter(name)(layer)
                 copied = isinstance(value, np.ndarray | np.generic | deque)
                 found[name] = np.array(value) if copied else value
@@ -151,5 +152,5 @@ def restore_environments(envs: Envs, state: list[dict[str, Any]]) -> bool:
             now = getattr(owner, last, None)
             if isinstance(now, deque):
                 value = deque(value.tolist(), now.maxlen)
-            setattr(owner, last, value)
+            setattr(owner, last, copy(value))
     return all(kind in ATTRIBUTES for _, kind in layers)

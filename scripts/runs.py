@@ -75,17 +75,18 @@ class Writer:
         self.iterations = 0  # added
         self.written = (0, 0)  # iterations, and bytes of progress.csv
         self.rows: dict[int, dict[str, Any]] = {}
-        self.latest: tuple[np.ndarray, dict[str, Any]] | None = None
+        self.latest: tuple[np.ndarray, dict[str, Any]]
         self.begun = False  # is there a folder to write to
         self.due = 0.0  # time of the next write
 
-    def go_on(self, checkpoint: dict[str, Any]) -> None:
-        """Take up a folder that exists; rows younger than the checkpoint are cut."""
+    def go_on(self, theta: np.ndarray, checkpoint: dict[str, Any]) -> None:
+        """Take up a folder that exists; what a kill left of other iterations is written anew."""
         for left_by_a_kill in self.folder.glob(".*.tmp"):
             left_by_a_kill.unlink()
         self.iterations = checkpoint["iterations"]
         self.written = (self.iterations, checkpoint["csv_bytes"])
-        extend_csv(self.folder / "progress.csv", self.written[1], [])
+        self.latest = (theta, checkpoint)
+        self.write()
         self.begun = True
 
     def add(self, record: dict[str, Any], theta: np.ndarray, **checkpoint: Any) -> None:
@@ -116,8 +117,6 @@ class Writer:
 
     def write(self) -> None:
         """Bring the files up to the latest iteration; OSError where they cannot be written."""
-        if self.latest is None:
-            return
         began = time.perf_counter()
         theta, checkpoint = self.latest
         before, kept = self.written

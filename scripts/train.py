@@ -89,7 +89,6 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
         start = saved["state"]
         if not restore_environments(envs, saved["envs"]):
             start = start._replace(stream=None)
-        writer.go_on(saved)
     loop = run(envs, policy, start, settings, args.steps, rng)
 
     def on_raw_observations(theta: np.ndarray) -> np.ndarray:
@@ -98,6 +97,9 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
             return theta
         std = np.sqrt(scaler.obs_rms.var + scaler.epsilon)
         return absorb_normalization(policy, theta, scaler.obs_rms.mean, std)
+
+    if saved is not None:
+        writer.go_on(on_raw_observations(start.theta), saved)
 
     def add(state: State, record: dict[str, Any]) -> None:
         seconds = time.perf_counter() - began

@@ -190,12 +190,14 @@ def test_a_run_cut_anywhere_goes_on_as_if_it_were_not(tmp_path_factory, make, na
                 break
         saved, envs, rng = load_tree(path), make(lqr), np.random.default_rng()
         rng.bit_generator.state = saved["rng"]
+        untouched = repr(saved)
         assert restore_environments(envs, saved["envs"])
         rest = run(envs, policy, saved["state"], chosen, 2000, rng)
         assert len(history) > at + 1
         for before, after in zip(history[at + 1 :], rest, strict=False):
             same(after[0], before[0])
             np.testing.assert_equal(after[1], before[1])
+        assert repr(saved) == untouched
 
     cut()
 
@@ -314,6 +316,11 @@ def test_rows_younger_than_the_state_are_cut_on_going_on(tmp_path):
     with (cut / "progress.csv").open("a") as file:
         file.write("1,2,3\n")
     (cut / ".state.npz.7.tmp").write_text("half")
+    assert train.main(["--resume", str(cut)]) == 0
+    assert content(cut) == content(whole)
+    policy, theta = load_policy(cut / "parameters.npz")
+    save_policy(cut / "parameters.npz", policy, 0 * theta)  # and between state.npz and this one
+    (cut / "result.json").unlink()
     assert train.main(["--resume", str(cut)]) == 0
     assert content(cut) == content(whole)
     assert sorted(p.name for p in cut.iterdir()) == sorted(p.name for p in whole.iterdir())
