@@ -50,6 +50,10 @@ class Softmax:
         u = rng.random((*eta.shape[:-1], 1)) * cdf[..., -1:]
         return (cdf <= u).sum(-1)
 
+    def mode(self, eta: Array) -> Array:
+        """The most likely action (...), the first of several."""
+        return eta.argmax(-1)
+
     def log_prob(self, eta: Array, actions: Array) -> Array:
         """log π(a) (...)."""
         return np.take_along_axis(self.log_probs(eta), actions[..., None], -1)[..., 0]
@@ -115,6 +119,10 @@ class Gaussian:
         """a = μ + σ ε (..., d)."""
         mu, log_std = self.split(eta)
         return mu + np.exp(log_std) * rng.standard_normal(mu.shape).astype(mu.dtype)
+
+    def mode(self, eta: Array) -> Array:
+        """The most likely action, μ (..., d)."""
+        return self.split(eta)[0]
 
     def log_prob(self, eta: Array, actions: Array) -> Array:
         """Σ_i −½ z² − log σ − ½ log 2π with z = (a − μ)/σ (...)."""

@@ -9,10 +9,11 @@ import numpy as np
 from minipg.borders import Array, check_finite, check_range
 from minipg.critic import VCritic, fit_values, td_errors, value_critic
 from minipg.natural import SOLVERS
-from minipg.optim import AdamState, adam_init
+from minipg.optim import AdamState, adam_init, sgd_init
 from minipg.policy import Policy
 from minipg.returns import gae, normalize
 from minipg.rollout import Envs, collect, recent_returns, start_stream
+from minipg.state import State
 
 
 @dataclass(frozen=True)
@@ -83,24 +84,27 @@ def adam_refit(
 def learn(
     envs: Envs,
     policy: Policy,
-    theta: Array,
+    start: Array | State,
     settings: LoopSettings,
     steps: int,
     rng: np.random.Generator,
     update: Update,
-    state: Any = None,
+    init: Callable[[Array], Any] = sgd_init,
     refit: Refit = adam_refit,
-) -> Iterator[tuple[Array, dict[str, float]]]:
-    """Yield θ and a record of named figures after each iteration, until `steps` are played.
+) -> Iterator[tuple[State, dict[str, float]]]:
+    """Yield the state and a record of named figures after each iteration, until `steps` are played.
 
+    start: θ, or a state that was yielded, to go on from. init: θ ↦ the update's first state.
     update: (policy, θ, samples, settings, state, rng) ↦ (θ, state, figures).
     refit: (critic, φ, state, obs (N, D), target (N,), settings, rng) ↦ (φ, state), after the
     update: fitted before, V would have seen this batch's returns, and ψ with it.
     γ^t is dropped, as the slides do (errata 7).
     """
     critic = value_critic(policy)
-    phi = critic.init(rng, theta.dtype)
-    phi_state, stream, env_steps = None, start_stream(envs, theta, rng), 0
+    if not isinstance(start, State):
+        start = State(start, init(start), critic.init(rng, start.dtype))
+    theta, state, phi, phi_state, stream, env_steps, _ = start
+    stream = stream or start_stream(envs, theta, rng)
     while env_steps < steps:
         batch, stream = collect(envs, policy, theta, rng, settings.n_steps, stream)
         env_steps += batch.rewards.size
@@ -119,7 +123,7 @@ def learn(
         phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, settings, rng)
         episodes, mean_return, mean_length = recent_returns(envs)
         yield (
-            theta,
+            State(theta, state, phi, phi_state, stream, env_steps, episodes),
             {
                 "env_steps": env_steps,
                 "episodes": episodes,

@@ -23,6 +23,7 @@ def run(name: str, command: Callable[[], int]) -> int:
     except (ValueError, OSError, MemoryError) as error:
         print(f"{name}: {' '.join(str(error).split()) or 'out of memory'}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted; the files written so far are whole", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        then = str(stop) or "the files written so far are whole"
+        print(f"{name}: interrupted; {then}", file=sys.stderr)
         return 130

@@ -12,14 +12,15 @@ from typing import Any
 
 import cli
 import numpy as np
-import train
 from attribution import Ingredient, attribute, calls, merge
+from options import ALGORITHMS as TRAINED
+from options import add_field
 
 from claims import Problem
 from minipg.borders import check_range
 from minipg.returns import discounted_sum
 
-ALGORITHMS = {name: settings for name, (_, settings) in train.ALGORITHMS.items() if name != "cem"}
+ALGORITHMS = {name: settings for name, (_, settings) in TRAINED.items() if name != "cem"}
 USED = {"gamma_t", "baseline", "lam", "normalize", "entropy", "clip", "max_norm"}  # by a gradient
 
 
@@ -31,7 +32,7 @@ def settings_of(words: str, gamma: float) -> argparse.Namespace:
     parser = cli.Parser(prog=f"estimators --attribute {name}")
     fields = [f for f in dataclasses.fields(ALGORITHMS[name]) if f.name in USED]
     for field in fields:
-        train.add_field(parser, field)
+        add_field(parser, field)
     parser.add_argument("--max-episode-steps", type=int)
     parser.add_argument("--normalize-rewards", action=argparse.BooleanOptionalAction, default=False)
     args = parser.parse_args(options)

@@ -4,8 +4,10 @@ from typing import Any
 
 _PENDULUM = {"steps": 300_000, "n_steps": 128, "hidden": (64, 64), "gamma": 0.95,
              "rescale_actions": True}  # fmt: skip
-_MUJOCO = {"steps": 1_000_000, "n_steps": 128, "hidden": (64, 64), "initial_std": 0.4,
+_MUJOCO = {"steps": 1_000_000, "n_steps": 128, "hidden": (64, 64),
            "critic_learning_rate": 0.001, "normalize_observations": True}  # fmt: skip
+_TRPO = {**_MUJOCO, "lam": 0.97}
+_PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("npg", "CartPole-v1"): {"steps": 98_000},
@@ -13,30 +15,59 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("ppo", "CartPole-v1"): {"steps": 98_000},
     ("acktr", "CartPole-v1"): {"steps": 98_000},
     ("cem", "CartPole-v1"): {
-        "num_envs": 2, "hidden": (), "std": 5.0, "extra_std": 1.0, "population": 30, "elite": 6,
+        "num_envs": 2,
+        "hidden": (),
+        "std": 5.0,
+        "extra_std": 1.0,
+        "population": 30,
+        "elite": 6,
     },
     ("actor_critic", "CartPole-v1"): {
-        "num_envs": 8, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01,
+        "num_envs": 8,
+        "n_steps": 16,
+        "learning_rate": 0.003,
+        "critic_learning_rate": 0.01,
     },
     ("actor_critic", "Acrobot-v1"): {
-        "num_envs": 16, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01,
+        "num_envs": 16,
+        "n_steps": 16,
+        "learning_rate": 0.003,
+        "critic_learning_rate": 0.01,
     },
     ("actor_critic", "Pendulum-v1"): {
-        "steps": 1_000_000, "num_envs": 8, "n_steps": 8, "hidden": (64, 64), "gamma": 0.95,
-        "lam": 0.9, "optimiser": "rmsprop", "learning_rate": 0.002, "critic_learning_rate": 0.003,
-        "rescale_actions": True, "normalize_observations": True, "normalize_rewards": True,
+        "steps": 1_000_000,
+        "num_envs": 8,
+        "n_steps": 8,
+        "hidden": (64, 64),
+        "gamma": 0.95,
+        "lam": 0.9,
+        "optimiser": "rmsprop",
+        "learning_rate": 0.002,
+        "critic_learning_rate": 0.003,
+        "rescale_actions": True,
+        "normalize_observations": True,
+        "normalize_rewards": True,
     },
     ("trpo", "Acrobot-v1"): {"steps": 100_000},
     ("ppo", "Acrobot-v1"): {"steps": 100_000},
     ("trpo", "Pendulum-v1"): _PENDULUM,
     ("ppo", "Pendulum-v1"): {
-        **_PENDULUM, "normalize_observations": True, "normalize_rewards": True,
+        **_PENDULUM,
+        "normalize_observations": True,
+        "normalize_rewards": True,
     },
     ("cem", "MountainCarContinuous-v0"): {
-        "num_envs": 2, "hidden": (), "std": 2.0, "extra_std": 0.5, "population": 30, "elite": 6,
+        "num_envs": 2,
+        "hidden": (),
+        "std": 2.0,
+        "extra_std": 0.5,
+        "population": 30,
+        "elite": 6,
     },
-    **{("trpo", f"{name}-v5"): {**_MUJOCO, "lam": 0.97}
-       for name in ("Hopper", "HalfCheetah", "InvertedPendulum")},
-    **{("ppo", f"{name}-v5"): {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
-       for name in ("Hopper", "HalfCheetah", "InvertedPendulum")},
-}  # fmt: skip
+    ("trpo", "Hopper-v5"): {**_TRPO, "initial_std": 0.4},
+    ("ppo", "Hopper-v5"): _PPO,
+    ("trpo", "HalfCheetah-v5"): {**_TRPO, "initial_std": 0.4},
+    ("ppo", "HalfCheetah-v5"): {**_PPO, "initial_std": 0.4},
+    ("trpo", "InvertedPendulum-v5"): _TRPO,
+    ("ppo", "InvertedPendulum-v5"): _PPO,
+}

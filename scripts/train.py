@@ -1,113 +1,61 @@
 """Train a policy on a Gymnasium environment and leave a run folder.
 
 python scripts/train.py ALGORITHM ENV [--seed N] [--steps N] [--num-envs N] [--out DIR]
+python scripts/train.py --resume DIR
 """
 
 import argparse
 import dataclasses
-import itertools
 import os
-import platform
+import shlex
+import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are too small to share
 
 import cli
-import gymnasium as gym
 import numpy as np
 import runs
-import scipy
+from evaluate import evaluate, figures
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
+from options import ALGORITHMS, VERSIONS, interrupted, parser
 from presets import PRESETS
 from tqdm import tqdm
 
-from minipg.algorithms import acktr, actor_critic, cem, npg, ppo, reinforce, trpo
-from minipg.policy import Policy, absorb_normalization
-from minipg.rollout import make_envs, play_episodes, policy_for
-
-ALGORITHMS = {
-    "reinforce": (reinforce.reinforce, reinforce.Settings),
-    "actor_critic": (actor_critic.actor_critic, actor_critic.Settings),
-    "npg": (npg.npg, npg.Settings),
-    "trpo": (trpo.trpo, trpo.Settings),
-    "ppo": (ppo.ppo, ppo.Settings),
-    "acktr": (acktr.acktr, acktr.Settings),
-    "cem": (cem.cem, cem.Settings),
-}
-EVALUATION_EPISODES = 100
-SECONDS_BETWEEN_WRITES = 1.0
+from minipg.policy import absorb_normalization, load_policy
+from minipg.rollout import Envs, make_envs, policy_for
+from minipg.state import State, environment_state, restore_environments
 
 
-def sizes(text: str) -> tuple[int, ...]:
-    """From "64,64" to (64, 64), from "" to ()."""
-    return tuple(int(size) for size in text.split(",") if size)
+def reason(error: Exception) -> str:
+    """What went wrong, in one line; of an error that is not ours also its kind and place."""
+    if type(error) is ValueError:
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    kind = type(error).__name__
+    if isinstance(error, EOFError | ConnectionError):
+        kind = f"a worker process died, {kind}"
+    return f"{kind}: {error} ({place.filename}:{place.lineno})"
 
 
-def parser(env: str | None = None) -> argparse.ArgumentParser:
-    """One subcommand an algorithm; its own options are the fields of its Settings.
+def abandon(envs: Envs) -> None:
+    """End worker processes, alive or dead: Gymnasium's own close would wait for their answers."""
+    workers = getattr(envs.unwrapped, "processes", [])
+    for process in workers:
+        process.kill()
+        process.join()
+    envs.unwrapped.closed = bool(workers)
 
-    env: whose presets are the defaults.
+
+def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
+    """Run the algorithm, writing the run folder as it goes; ValueError for a user's mistake.
+
+    saved: the checkpoint of args.out to go on from.
     """
-    top = cli.Parser(prog="train", description="Train a policy on a Gymnasium environment.")
-    commands = top.add_subparsers(dest="algorithm", required=True)
-    for name, (_, settings) in ALGORITHMS.items():
-        sub = commands.add_parser(name)
-        add = sub.add_argument
-        add("env", help="a Gymnasium environment, ID or module:ID, Discrete or Box actions")
-        add("--seed", type=int, default=0, help="determines all but the seconds (%(default)s)")
-        add("--steps", type=int, default=400_000, help="environment steps (%(default)s)")
-        add("--num-envs", type=int, default=16, help="environments side by side (%(default)s)")
-        add("--mode", choices=["sync", "async"], help="else the environment's own vectorised form")
-        add("--max-episode-steps", type=int, help="time limit in place of the environment's own")
-        add("--hidden", type=sizes, default=(32,), metavar="N,N", help="tanh layers (%(default)s)")
-        add("--out", type=Path, help="new run folder; else runs/ALGORITHM-ENV-SEED")
-        add("--initial-std", type=float, default=1.0, help="σ of a Gaussian at first (%(default)s)")
-        for option, text in (
-            ("--state-dependent-std", "log σ of a Gaussian from the network, else parameters"),
-            ("--rescale-actions", "map [-1, 1] onto the bounds of a Box"),
-            ("--normalize-observations", "by their running mean and deviation"),
-            ("--normalize-rewards", "by the running deviation of the discounted return"),
-            ("--shared", "one network for policy and value (actor_critic)"),
-        ):
-            add(option, action=argparse.BooleanOptionalAction, default=False,
-                help=text + " (%(default)s)")  # fmt: skip
-        for field in dataclasses.fields(settings):
-            add_field(sub, field)
-        sub.set_defaults(**PRESETS.get((name, env or ""), {}))
-    return top
-
-
-def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> None:
-    option, text = "--" + field.name.replace("_", "-"), field.metadata["help"] + " (%(default)s)"
-    if isinstance(field.default, bool):
-        sub.add_argument(option, action=argparse.BooleanOptionalAction, default=field.default,
-                         help=text)  # fmt: skip
-    else:
-        sub.add_argument(option, type=type(field.default), default=field.default, help=text,
-                         choices=field.metadata.get("choices"))  # fmt: skip
-
-
-def evaluate(args: argparse.Namespace, policy: Policy, theta: np.ndarray) -> dict[str, Any]:
-    """Fresh episodes of the policy as it is, actions drawn, from a generator of their own."""
-    mode = None if args.mode == "async" else args.mode
-    envs = make_envs(
-        args.env, EVALUATION_EPISODES, mode, args.max_episode_steps, args.rescale_actions
-    )
-    batch = play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 1]))
-    envs.close()
-    returns = batch.rewards.sum(0)
-    return {
-        "episodes": len(returns),
-        "mean_return": float(returns.mean()),
-        "stderr": float(returns.std(ddof=1) / np.sqrt(len(returns))),
-    }
-
-
-def train(args: argparse.Namespace) -> int:
-    """Run the algorithm, writing the run folder as it goes; ValueError for a user's mistake."""
     run, settings_class = ALGORITHMS[args.algorithm]
     names = [field.name for field in dataclasses.fields(settings_class)]
     settings = settings_class(**{name: getattr(args, name) for name in names})
@@ -130,19 +78,18 @@ def train(args: argparse.Namespace) -> int:
     if args.normalize_rewards:
         envs = NormalizeReward(envs, getattr(settings, "gamma", 1.0))
     policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
-    rng = np.random.default_rng(args.seed)
-    initial = policy.init(rng, dtype=np.float32, std=args.initial_std)
-    began = written = time.perf_counter()
     folder = args.out or Path("runs") / f"{args.algorithm}-{args.env.replace('/', '-')}-{args.seed}"
-    runs.check_new(folder)
-    loop = run(envs, policy, initial, settings, args.steps, rng)
-    first = next(loop)  # what does not fit shows here, before anything is written
-    versions = {"python": platform.python_version(), "numpy": np.__version__,
-                "scipy": scipy.__version__, "gymnasium": gym.__version__}  # fmt: skip
-    runs.create(
-        folder,
-        {**vars(args), "out": str(folder), "threshold": threshold, "versions": versions},
-    )
+    rng, began = np.random.default_rng(args.seed), time.perf_counter()
+    writer = runs.Writer(folder, policy)
+    if saved is None:
+        runs.check_new(folder)
+        start: Any = policy.init(rng, dtype=np.float32, std=args.initial_std)
+    else:
+        rng.bit_generator.state, began = saved["rng"], began - saved["seconds"]
+        start = saved["state"]
+        if not restore_environments(envs, saved["envs"]):
+            start = start._replace(stream=None)
+    loop = run(envs, policy, start, settings, args.steps, rng)
 
     def on_raw_observations(theta: np.ndarray) -> np.ndarray:
         """θ with the statistics so far, frozen, in its first layer."""
@@ -151,30 +98,61 @@ def train(args: argparse.Namespace) -> int:
         std = np.sqrt(scaler.obs_rms.var + scaler.epsilon)
         return absorb_normalization(policy, theta, scaler.obs_rms.mean, std)
 
-    records: list[dict[str, Any]] = []
+    if saved is not None:
+        writer.go_on(on_raw_observations(start.theta), saved)
+
+    def add(state: State, record: dict[str, Any]) -> None:
+        seconds = time.perf_counter() - began
+        writer.add({**record, "seconds": round(seconds, 3)}, on_raw_observations(state.theta),
+                   state=state, rng=rng.bit_generator.state, envs=environment_state(envs),
+                   seconds=seconds)  # fmt: skip
+
+    go_on = f"go on with: python scripts/train.py --resume {shlex.quote(str(folder))}"
+
+    def save() -> None:
+        abandon(envs)
+        try:
+            if writer.begun:
+                writer.write()
+        except OSError as error:
+            raise ValueError(f"{folder}: cannot be written, {error.strerror or error}; its files "
+                             f"are whole; once it can be, {go_on}") from error  # fmt: skip
+
+    state = start
     try:
-        with tqdm(total=args.steps, unit=" steps", unit_scale=True) as bar:
-            for theta, record in itertools.chain([first], loop):
-                now = time.perf_counter()
-                records.append({**record, "seconds": round(now - began, 3)})
-                trained = on_raw_observations(theta)
-                bar.update(min(record["env_steps"], args.steps) - bar.n)
+        if saved is None:
+            state, record = next(loop)  # what does not fit shows here, before anything is written
+            add(state, record)
+            writer.create(
+                {**vars(args), "out": str(folder), "threshold": threshold, "versions": VERSIONS}
+            )
+        done = min(state.env_steps, args.steps)
+        with tqdm(total=args.steps, initial=done, unit=" steps", unit_scale=True) as bar:
+            for state, record in loop:
+                add(state, record)
+                bar.update(min(state.env_steps, args.steps) - bar.n)
                 bar.set_postfix(mean_return=f"{record['mean_return']:.1f}", refresh=False)
-                if now - written > SECONDS_BETWEEN_WRITES:
-                    runs.write_progress(folder, policy, trained, records)
-                    written = now
-    except ValueError as error:
-        runs.write_progress(folder, policy, trained, records)
-        raise ValueError(f"stopped in iteration {len(records) + 1}: {error}") from error
-    seconds = time.perf_counter() - began
-    runs.write_progress(folder, policy, trained, records)
-    envs.close()
-    result = {
-        "algorithm": args.algorithm, "env": args.env, "seed": args.seed,
-        "env_steps": records[-1]["env_steps"], "seconds": round(seconds, 3),
-        **evaluate(args, policy, trained), "threshold": threshold,
-    }  # fmt: skip
-    runs.write_json(folder / "result.json", result)
+        writer.write()
+        seconds = time.perf_counter() - began
+        envs.close()
+        result = {
+            "algorithm": args.algorithm, "env": args.env, "seed": args.seed,
+            "env_steps": state.env_steps, "seconds": round(seconds, 3),
+            **figures(evaluate(args, *load_policy(folder / "parameters.npz"))),
+            "threshold": threshold,
+        }  # fmt: skip
+        runs.write_json(folder / "result.json", result)
+    except KeyboardInterrupt:
+        save()
+        raise KeyboardInterrupt(go_on if writer.begun else "nothing was written") from None
+    except Exception as error:
+        save()
+        if not writer.begun:
+            raise ValueError(reason(error)) from error
+        over = state.env_steps >= args.steps
+        where = "after training" if over else f"in iteration {writer.iterations + 1}"
+        hint = "" if isinstance(error, ValueError) else f"; {go_on}"
+        raise ValueError(f"stopped {where}: {reason(error)}{hint}") from error
     print("{algorithm} on {env}, seed {seed}: {env_steps} steps in {seconds:.1f} s; {episodes} "
           "episodes: mean return {mean_return:.1f} ± {stderr:.1f}, threshold {threshold}"
           .format(**result))  # fmt: skip
@@ -183,8 +161,13 @@ def train(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0, or 2 with one line on standard error for a user's mistake."""
+    """0; 2 or, for Ctrl-C, 130 with one line on standard error."""
     words = sys.argv[1:] if argv is None else argv
+    if words and words[0].split("=")[0] == "--resume":
+        resume = cli.Parser(prog="train", usage="train --resume DIR")
+        resume.add_argument("--resume", type=Path, required=True)
+        folder = resume.parse_args(words).resume
+        return cli.run("train", lambda: train(*interrupted(folder)))
     ids = [word.split(":")[-1] for word in words]
     env = next((id for id in ids if words and (words[0], id) in PRESETS), None)
     args = parser(env).parse_args(words)
@@ -192,4 +175,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     sys.exit(main())

@@ -385,7 +385,7 @@ def learn(seed, steps=6000, shared=False, **options):
 def test_every_kind_of_actor_critic_learns_a_corridor(options):
     """A2C: get (s, a, r, s′); update critic; evaluate Â; update policy. J from 1/8 to above 0.8."""
     mdp, policy, history = learn(0, **options)
-    theta, record = history[-1]
+    (theta, *_), record = history[-1]
     assert theta.dtype == np.float32
     assert exact.objective(mdp, policy.probs(theta.astype(float), mdp.features)) > 0.8
     assert record["env_steps"] >= 6000
@@ -427,7 +427,7 @@ def test_with_one_step_of_one_game_it_is_the_slide_s_algorithm():
         advantage_hat = r[0] + 0.9 * v(state, w) * (not done) - v(s, w)
         g = advantage_hat * policy.score(theta, s[None], a)[0]
         theta, adam_theta = adam(theta, g, adam_theta, 0.1 * rate)
-        np.testing.assert_allclose(got, theta, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(got.theta, theta, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["v", "q", "compatible", "shared"])
@@ -470,7 +470,7 @@ def test_three_iterations_written_out(kind, target, lam):
             psi[valid] = policy.score(theta, obs, actions) @ critic.split(phi)[1]
         g, mean_entropy = ascent_direction(policy, theta, batch, psi, y, settings)
         theta, states[0] = adam(theta, clip_norm(g, 0.05), states[0], 0.1 * rate)
-        np.testing.assert_allclose(got, theta, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(got.theta, theta, rtol=1e-9, atol=1e-12)
         assert record["env_steps"] == 15 * (i + 1)
         assert record["entropy"] == pytest.approx(mean_entropy)
         assert record["gradient_norm"] == pytest.approx(np.sqrt((g**2).sum()))
@@ -488,14 +488,14 @@ def test_a_diverging_step_is_named_before_it_is_yielded():
     yielded: list[np.ndarray] = []
     message = "gradient: expected finite|critic after the step"
     with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
-        yielded.extend(theta for theta, _ in loop)
+        yielded.extend(state.theta for state, _ in loop)
     assert np.isfinite(yielded).all()
 
 
 @pytest.mark.pitfall(25)
 def test_the_seed_determines_it():
-    one, two, other = (learn(seed, 300)[2] for seed in (1, 1, 2))
-    assert one[-1][0].tobytes() == two[-1][0].tobytes() != other[-1][0].tobytes()
+    one, two, other = (learn(seed, 300)[2][-1][0].theta.tobytes() for seed in (1, 1, 2))
+    assert one == two != other
 
 
 @pytest.mark.parametrize(

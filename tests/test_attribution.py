@@ -262,11 +262,11 @@ def test_the_first_step_of_actor_critic_is_the_recipe(p, seed, normalize, entrop
         optimiser="sgd", normalize=normalize, entropy=0.3 * entropy, max_norm=0.4,
     )  # fmt: skip
     envs, rng = TabularVectorEnv(p.start, 3), np.random.default_rng(seed)
-    theta, _ = next(actor_critic.actor_critic(envs, p.policy, p.theta, settings, 9, rng))
+    state, _ = next(actor_critic.actor_critic(envs, p.policy, p.theta, settings, 9, rng))
     words = (f"actor_critic --lam {lam} --entropy {settings.entropy} --max-norm 0.4"
              f"{' --normalize' if normalize else ''}")  # fmt: skip
     np.testing.assert_allclose(
-        theta - p.theta, replayed(p, words, seed, lam), rtol=1e-9, atol=1e-12
+        state.theta - p.theta, replayed(p, words, seed, lam), rtol=1e-9, atol=1e-12
     )
 
 

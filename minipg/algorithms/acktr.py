@@ -13,6 +13,7 @@ from minipg.loop import LoopSettings, Samples, learn
 from minipg.natural import fisher_product, uniform
 from minipg.policy import Policy
 from minipg.rollout import Envs
+from minipg.state import State
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,13 @@ def refit(
 def acktr(
     envs: Envs,
     policy: Policy,
-    theta: Array,
+    start: Array | State,
     settings: Settings,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Array, dict[str, Any]]]:
-    """Yield θ and a record of named figures after each iteration, until `steps` are played."""
-    return learn(envs, policy, theta, settings, steps, rng, update, refit=refit)
+) -> Iterator[tuple[State, dict[str, Any]]]:
+    """Yield the state and a record of named figures after each iteration, until `steps` are played.
+
+    start: θ, or a state that was yielded, to go on from.
+    """
+    return learn(envs, policy, start, settings, steps, rng, update, refit=refit)

@@ -12,6 +12,7 @@ from minipg.optim import OPTIMISERS, clip_norm
 from minipg.policy import Policy
 from minipg.returns import gae, normalize
 from minipg.rollout import Envs, collect, recent_returns, start_stream
+from minipg.state import State
 
 TARGETS = {"td": 0.0, "mc": 1.0}  # the λ of the critic's target
 
@@ -90,21 +91,24 @@ def ascent_direction(
 def actor_critic(
     envs: Envs,
     policy: Policy,
-    theta: Array,
+    start: Array | State,
     settings: Settings,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Array, dict[str, float]]]:
-    """Yield θ and a record of named figures after each iteration, until `steps` are played.
+) -> Iterator[tuple[State, dict[str, float]]]:
+    """Yield the state and a record of named figures after each iteration, until `steps` are played.
 
+    start: θ, or a state that was yielded, to go on from.
     With n_steps = 1, one environment, λ = 0 and target td this is the slide's algorithm. γ^t is
     dropped, as the slides do (errata 7). Source: Mnih et al. 2016, arXiv 1602.01783.
     """
     critic = make_critic(settings.critic, policy)
-    phi = critic.init(rng, theta.dtype)
     init, step = OPTIMISERS[settings.optimiser]
-    theta_state, phi_state = init(theta), init(phi)
-    stream, env_steps = start_stream(envs, theta, rng), 0
+    if not isinstance(start, State):
+        phi = critic.init(rng, start.dtype)
+        start = State(start, init(start), phi, init(phi))
+    theta, theta_state, phi, phi_state, stream, env_steps, _ = start
+    stream = stream or start_stream(envs, theta, rng)
     while env_steps < steps:
         left = 1 - env_steps / steps  # of both step sizes
         # get (s, a, r, s′)
@@ -131,7 +135,7 @@ def actor_critic(
         check_finite("critic after the step (a smaller critic learning rate?)", phi)
         episodes, mean_return, mean_length = recent_returns(envs)
         yield (
-            theta,
+            State(theta, theta_state, phi, phi_state, stream, env_steps, episodes),
             {
                 "env_steps": env_steps,
                 "episodes": episodes,

@@ -8,6 +8,7 @@ import numpy as np
 from minipg.borders import Array, check_range
 from minipg.policy import Policy
 from minipg.rollout import Envs, play_episodes
+from minipg.state import State
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,20 @@ class Settings:
 def cem(
     envs: Envs,
     policy: Policy,
-    theta: Array,
+    start: Array | State,
     settings: Settings,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Array, dict[str, float]]]:
-    """E02 yield the mean θ and a record after each iteration, until `steps` are played.
+) -> Iterator[tuple[State, dict[str, float]]]:
+    """E02 yield the state (mean θ, σ) and a record after each iteration, until `steps` are played.
 
+    start: θ, or a state that was yielded, to go on from.
     Each candidate θ + σ ε plays one episode in each environment; mean and σ of the best follow.
     Source: Rubinstein 1999; the falling extra deviation: Szita & Lőrincz 2006.
     """
-    std, env_steps, episodes = np.full(theta.shape, settings.std, theta.dtype), 0, 0
+    if not isinstance(start, State):
+        start = State(start, np.full(start.shape, settings.std, start.dtype))
+    theta, std, _, _, _, env_steps, episodes = start
     while env_steps < steps:
         noise = rng.standard_normal((settings.population, len(theta))).astype(theta.dtype)
         candidates = theta + std * noise
@@ -55,7 +59,7 @@ def cem(
         theta = best.mean(0)
         std = np.sqrt(best.var(0) + theta.dtype.type(extra**2))
         yield (
-            theta,
+            State(theta, std, env_steps=env_steps, episodes=episodes),
             {
                 "env_steps": env_steps,
                 "episodes": episodes,

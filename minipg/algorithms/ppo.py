@@ -11,6 +11,7 @@ from minipg.loop import LoopSettings, Samples, learn
 from minipg.optim import AdamState, adam, adam_init, clip_norm
 from minipg.policy import Policy
 from minipg.rollout import Envs
+from minipg.state import State
 from minipg.surrogate import clipped_surrogate
 
 
@@ -68,10 +69,13 @@ def update(
 def ppo(
     envs: Envs,
     policy: Policy,
-    theta: Array,
+    start: Array | State,
     settings: Settings,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Array, dict[str, Any]]]:
-    """Yield θ and a record of named figures after each iteration, until `steps` are played."""
-    return learn(envs, policy, theta, settings, steps, rng, update, adam_init(theta))
+) -> Iterator[tuple[State, dict[str, Any]]]:
+    """Yield the state and a record of named figures after each iteration, until `steps` are played.
+
+    start: θ, or a state that was yielded, to go on from.
+    """
+    return learn(envs, policy, start, settings, steps, rng, update, adam_init)

@@ -18,6 +18,7 @@ from minipg.optim import adam, adam_init
 from minipg.policy import Policy
 from minipg.returns import discounts, reward_to_go
 from minipg.rollout import Envs, play_episodes
+from minipg.state import State
 
 BASELINES = ("none", "constant", "time", "optimal", "optimal-per-parameter")
 
@@ -66,16 +67,19 @@ def estimate(policy: Policy, theta: Array, batch: Batch, settings: Settings) -> 
 def reinforce(
     envs: Envs,
     policy: Policy,
-    theta: Array,
+    start: Array | State,
     settings: Settings,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Array, dict[str, float]]]:
-    """Yield θ and a record of named figures after each iteration, until `steps` are played.
+) -> Iterator[tuple[State, dict[str, float]]]:
+    """Yield the state and a record of named figures after each iteration, until `steps` are played.
 
+    start: θ, or a state that was yielded, to go on from.
     Source: Williams 1992, doi 10.1007/BF00992696.
     """
-    optimiser, env_steps, episodes = adam_init(theta), 0, 0
+    if not isinstance(start, State):
+        start = State(start, adam_init(start))
+    theta, optimiser, _, _, _, env_steps, episodes = start
     while env_steps < steps:
         batch = play_episodes(envs, policy, theta, rng)
         g = estimate(policy, theta, batch, settings)
@@ -85,7 +89,7 @@ def reinforce(
         env_steps += batch.rewards.size
         episodes += len(batch.weight)
         yield (
-            theta,
+            State(theta, optimiser, env_steps=env_steps, episodes=episodes),
             {
                 "env_steps": env_steps,
                 "episodes": episodes,

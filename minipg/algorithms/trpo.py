@@ -11,6 +11,7 @@ from minipg.loop import NaturalSettings, Samples, learn
 from minipg.natural import natural_gradient, trust_region_step, uniform
 from minipg.policy import Policy
 from minipg.rollout import Envs
+from minipg.state import State
 
 Settings = NaturalSettings
 
@@ -55,10 +56,13 @@ def update(
 def trpo(
     envs: Envs,
     policy: Policy,
-    theta: Array,
+    start: Array | State,
     settings: Settings,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Array, dict[str, Any]]]:
-    """Yield θ and a record of named figures after each iteration, until `steps` are played."""
-    return learn(envs, policy, theta, settings, steps, rng, update)
+) -> Iterator[tuple[State, dict[str, Any]]]:
+    """Yield the state and a record of named figures after each iteration, until `steps` are played.
+
+    start: θ, or a state that was yielded, to go on from.
+    """
+    return learn(envs, policy, start, settings, steps, rng, update)

@@ -124,7 +124,8 @@ def first_step(algorithm: Module, seed: int, normalize: bool) -> np.ndarray:
     p, envs = lake(seed), adapt(TabularVectorEnv(lake(seed).mdp, 8))
     settings = algorithm.Settings(GAMMA, optimiser="sgd", max_norm=1e9, normalize=normalize)
     rng = np.random.default_rng(seed)
-    return next(algorithm.actor_critic(envs, p.policy, p.theta, settings, 128, rng))[0] - p.theta
+    state, _ = next(algorithm.actor_critic(envs, p.policy, p.theta, settings, 128, rng))
+    return state.theta - p.theta
 
 
 def normalization_is_used(algorithm, seed):

@@ -1,0 +1,266 @@
+"""Whatever happens to a run: its files are whole, one line says what it was, and it goes on."""
+
+import errno
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import evaluate
+import gymnasium as gym
+import numpy as np
+import pytest
+import runs
+import train
+from gymnasium.envs.classic_control import CartPoleEnv
+from test_resume import content
+
+from minipg import borders
+from minipg.policy import load_policy
+from minipg.state import load_tree
+
+TRAIN = Path(train.__file__)
+A2C = ["actor_critic", "CartPole-v1", "--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
+LONG = [*A2C, "--steps", "1000000"]
+
+
+def check_whole(run):
+    """Every file of a run folder is whole and they belong together; how many iterations."""
+    json.loads((run / "config.json").read_text())
+    _, theta = load_policy(run / "parameters.npz")
+    assert np.isfinite(theta).all()
+    state = runs.read_checkpoint(run)
+    table = (run / "progress.csv").read_bytes()
+    assert len(table) >= state["csv_bytes"]
+    for text in (table, table[: state["csv_bytes"]]):
+        assert text.endswith(b"\n")
+        rows = text.decode().splitlines()
+        assert {row.count(",") for row in rows} == {rows[0].count(",")}
+    assert len(rows) - 1 == state["iterations"]
+    assert int(rows[-1].split(",")[0]) == state["state"].env_steps
+    return state["iterations"]
+
+
+def kill_fifty(run):
+    """kill -9 at fifty random moments of a run that does little but write; prints what came.
+
+    Forked from this process, which has imported train once.
+    """
+    runs.SECONDS_BETWEEN_WRITES, runs.SHARE_OF_WRITES = 0.0, np.inf
+    chance, halves, before = random.Random(0), 0, 0
+    for _ in range(50):
+        child = os.fork()
+        if not child:
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+            words = ["--resume", str(run)] if run.exists() else [*LONG, "--out", str(run)]
+            os._exit(train.main(words))
+        time.sleep(chance.uniform(0, 0.12))
+        os.kill(child, signal.SIGKILL)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL
+        if run.exists():
+            iterations = check_whole(run)
+            assert iterations >= before
+            before = iterations
+            halves += any(run.glob(".*.tmp"))
+    print(before, halves)
+
+
+def test_kill_9_at_fifty_random_moments(tmp_path):
+    """Every file whole after each, resumed from each; at the end what an undisturbed run has."""
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    code = "import sys, pathlib, test_faults as t; t.kill_fifty(pathlib.Path(sys.argv[1]))"
+    path = os.pathsep.join(p for p in sys.path if p)
+    done = subprocess.run([sys.executable, "-c", code, run], capture_output=True, text=True,
+                          check=False, env={**os.environ, "PYTHONPATH": path})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    iterations, halves = map(int, done.stdout.split())
+    assert halves  # some kills were in the middle of a write
+    stop_after(iterations, [*LONG, "--out", str(whole)])
+    stop_after(0, ["--resume", str(run)])
+    assert state_and_figures(run) == state_and_figures(whole)
+
+
+def stop_after(iterations, words):
+    """Ctrl-C as soon as so many iterations are done."""
+    add = runs.Writer.add
+
+    def stop(self, *args, **more):
+        if self.iterations >= iterations:
+            raise KeyboardInterrupt
+        add(self, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs.Writer, "add", stop)
+        assert train.main(words) == 130
+
+
+def state_and_figures(run):
+    """All but the seconds."""
+    state = load_tree(run / "state.npz")
+    rows = (run / "progress.csv").read_text().splitlines()
+    del state["seconds"], state["csv_bytes"]
+    parameters = (run / "parameters.npz").read_bytes()
+    return repr(state), parameters, [row.rsplit(",", 1)[0] for row in rows]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("mode", [[], ["--mode", "async"]], ids=["", "async"])
+def test_ctrl_c_finishes_writing_and_says_how_to_resume(tmp_path, name, mode):
+    """Sent to the whole group as a terminal does, workers included."""
+    run = tmp_path / "a run"
+    process = subprocess.Popen([sys.executable, TRAIN, *LONG, *mode, "--out", run],
+                               stderr=subprocess.PIPE, start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                               )  # fmt: skip  # a background job of a shell ignores it
+    seen = b""
+    while b"mean_return" not in seen:  # the progress bar, once it moves
+        seen += process.stderr.read(20)
+    os.killpg(process.pid, getattr(signal, name))
+    error = (seen + process.stderr.read()).decode().splitlines()[-1]
+    process.stderr.close()
+    assert process.wait() == 130
+    assert error == (f"train: interrupted; go on with: python scripts/train.py --resume '{run}'")
+    iterations = check_whole(run)
+    assert runs.read_checkpoint(run)["iterations"] == iterations > 1
+    stop_after(iterations + 3, ["--resume", str(run)])
+    assert check_whole(run) == iterations + 3
+
+
+def test_ctrl_c_before_the_first_iteration_leaves_nothing(tmp_path, capsys):
+    stop_after(0, [*A2C, "--out", str(tmp_path / "run")])
+    assert capsys.readouterr().err == "train: interrupted; nothing was written\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("at", range(5, 9))
+def test_a_folder_that_cannot_be_written_any_more(tmp_path, monkeypatch, capsys, code, at):
+    """From the at-th file on each write fails at its end: what stood there stays and goes on."""
+    run, whole, count, fsync = tmp_path / "run", tmp_path / "whole", [0], os.fsync
+    words = [*A2C, "--steps", "300"]
+    assert train.main([*words, "--out", str(whole)]) == 0
+
+    def full(file):
+        count[0] += 1
+        if count[0] >= at:
+            raise OSError(code, os.strerror(code))
+        fsync(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "SECONDS_BETWEEN_WRITES", 0)
+        patch.setattr(runs, "SHARE_OF_WRITES", np.inf)
+        patch.setattr(borders.os, "fsync", full)
+        assert train.main([*words, "--out", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    check_whole(run)
+    assert error == (
+        f"train: {run}: cannot be written, {os.strerror(code)}; its files are whole; once it can be"
+        f", go on with: python scripts/train.py --resume {run}"
+    )
+    assert not list(run.glob(".*"))
+    assert train.main(["--resume", str(run)]) == 0
+    assert content(run) == content(whole)
+
+
+@pytest.mark.parametrize("at", range(1, 5))
+def test_a_disk_full_from_the_start_leaves_nothing(tmp_path, monkeypatch, capsys, at):
+    count, fsync = [0], os.fsync
+
+    def full(file):
+        count[0] += 1
+        if count[0] >= at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(file)
+
+    monkeypatch.setattr(borders.os, "fsync", full)
+    assert train.main([*A2C, "--out", str(tmp_path / "run")]) == 2
+    assert "--out: expected a folder that can be made, got [Errno 28]" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+class Faulty(CartPoleEnv):
+    """Breaks in some way at the 200th step after `how` is set."""
+
+    how, count = "", 0
+
+    def step(self, action):
+        Faulty.count += bool(Faulty.how)
+        if Faulty.count == 200:
+            Faulty.count = 0
+            if Faulty.how == "raise":
+                raise RuntimeError("the simulator\nfell over")
+            if Faulty.how == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+        obs, reward, *rest = super().step(action)
+        return obs, float("nan") if Faulty.count == 199 and Faulty.how == "nan" else reward, *rest
+
+
+@pytest.fixture
+def faulty(monkeypatch):
+    gym.register("Faulty-v0", Faulty, max_episode_steps=9)
+    monkeypatch.setattr(Faulty, "how", "")
+    monkeypatch.setattr(Faulty, "count", 0)
+    yield [*A2C[:1], "Faulty-v0", *A2C[2:], "--steps", "600"]
+    gym.registry.pop("Faulty-v0")
+
+
+@pytest.mark.parametrize(
+    ("how", "mode", "message"),
+    [("raise", "sync", r"stopped in iteration 14: RuntimeError: the simulator fell over \(/.*:\d+"),
+     ("nan", "sync", "stopped in iteration 14: reward: expected finite numbers, got nan in env"),
+     ("die", "async", "stopped in iteration 28: a worker process died, EOFError")],
+)  # fmt: skip
+def test_an_environment_that_breaks_in_the_middle(
+    tmp_path, monkeypatch, capsys, faulty, how, mode, message
+):
+    run = tmp_path / "run"
+    monkeypatch.setattr(Faulty, "how", how)
+    assert train.main([*faulty, "--mode", mode, "--out", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(message, error), error
+    assert ("go on with" in error) == (how != "nan")
+    assert f"iteration {check_whole(run) + 1}:" in error
+    monkeypatch.setattr(Faulty, "how", "")
+    assert train.main(["--resume", str(run)]) == 0
+    assert check_whole(run) >= 37
+    assert evaluate.main([str(run)]) == 0
+
+
+def test_an_environment_that_raises_at_once_or_in_the_evaluation(
+    tmp_path, monkeypatch, capsys, faulty
+):
+    monkeypatch.setattr(Faulty, "how", "raise")
+    monkeypatch.setattr(Faulty, "count", 198)
+    assert train.main([*faulty, "--out", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err.startswith("train: RuntimeError: the simulator fell over (")
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(Faulty, "count", -500)
+    assert train.main([*faulty, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("train: stopped after training: RuntimeError")
+    monkeypatch.setattr(Faulty, "how", "")
+    assert train.main(["--resume", str(tmp_path / "run")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [(["actor_critic", "--optimiser", "sgd", "--learning-rate", "1e300"], "parameters|gradient"),
+     (["actor_critic", "--critic-learning-rate", "1e300"], "critic after the step|gradient"),
+     (["ppo", "--learning-rate", "1e300"], "parameters|theta|gradient"),
+     (["reinforce", "--learning-rate", "1e300"], "parameters after the step")],
+    ids=str,
+)  # fmt: skip
+def test_a_diverging_learning_rate_stops_with_its_reason(tmp_path, capsys, words, named):
+    run = tmp_path / "run"
+    with np.errstate(all="ignore"):
+        status = train.main([words[0], "CartPole-v1", *words[1:], "--out", str(run)])
+    assert status == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(f"^train: (stopped in iteration \\d+: )?({named})", error), error
+    if run.exists():
+        check_whole(run)

@@ -1,0 +1,525 @@
+"""A run that goes on is the run that was never interrupted; evaluate.py; what a folder may hold."""
+
+import csv
+import itertools
+import json
+import os
+import tracemalloc
+from types import SimpleNamespace
+
+import evaluate
+import gymnasium as gym
+import numpy as np
+import pytest
+import runs
+import train
+from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
+from hypothesis import Phase, example, given, settings
+from hypothesis import strategies as st
+from strategies import RNGS, SEEDS
+from test_lqr import problems
+from test_reinforce import corridor
+
+from minipg.distributions import Gaussian, Softmax
+from minipg.kfac import Factors
+from minipg.lqr_env import LQRVectorEnv
+from minipg.mdp_env import TabularVectorEnv
+from minipg.optim import AdamState
+from minipg.policy import load_policy, save_policy
+from minipg.rollout import Stream, adapt, make_envs, play_episodes, policy_for, recent_returns
+from minipg.state import (
+    ATTRIBUTES,
+    State,
+    environment_state,
+    load_tree,
+    restore_environments,
+    save_tree,
+)
+
+PPO = ["ppo", "CartPole-v1", "--steps", "3000", "--num-envs", "4", "--epochs", "1"]
+
+
+# one value, one file
+
+
+@st.composite
+def arrays(draw):
+    dtype = draw(st.sampled_from(["f4", "f8", "i8", "i4", "u1", "?"]))
+    shape = tuple(draw(st.lists(st.integers(0, 3), max_size=3)))
+    order = draw(st.sampled_from("CF"))
+    values = 100 * draw(RNGS).standard_normal(shape)
+    if dtype[0] == "f" and values.size:
+        values.flat[0] = draw(st.sampled_from([np.nan, -np.inf, -0.0, 1e-310]))
+    elif dtype == "u1":
+        values = np.abs(values)
+    array = np.array(values.astype(dtype), order=order)
+    return array if array.ndim else array[()]
+
+
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 2**128), st.floats(allow_nan=False),
+                   st.text(), arrays())  # fmt: skip
+TREES = st.recursive(
+    LEAVES,
+    lambda x: st.one_of(
+        st.lists(x, max_size=3),
+        st.lists(x, max_size=3).map(tuple),
+        st.dictionaries(st.text(), x, max_size=3),
+        st.builds(State, x, x, x, x, x, x, x),
+        st.builds(Stream, x, x),
+        st.builds(AdamState, x, x, x),
+        st.builds(Factors, st.lists(st.tuples(x, x), max_size=2)),
+    ),
+    max_leaves=10,
+)
+
+
+def same(a, b):
+    """Of one type and the same to the bit, memory order included."""
+    assert type(a) is type(b)
+    if isinstance(a, dict):
+        assert list(a) == list(b)
+        a, b = list(a.values()), list(b.values())
+    if isinstance(a, list | tuple):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            same(x, y)
+    elif isinstance(a, np.ndarray):
+        assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+        assert a.flags.f_contiguous == b.flags.f_contiguous
+    else:
+        assert a == b or np.isnan(a)
+
+
+@given(TREES)
+@example({"obs": np.asfortranarray(np.arange(6.0).reshape(2, 3))})
+def test_a_tree_comes_back_from_its_file_to_the_bit(tmp_path_factory, tree):
+    path = tmp_path_factory.mktemp("tree") / "tree.npz"
+    save_tree(path, tree)
+    same(load_tree(path), tree)
+
+
+@pytest.mark.parametrize("leaf", [{1, 2}, np.array([{}]), np.array(["a"]), 1j, Softmax(2)], ids=str)
+def test_what_is_no_number_is_not_written(tmp_path, leaf):
+    with pytest.raises(ValueError, match=r"tree\.x\.1: expected arrays, numbers and tuples"):
+        save_tree(tmp_path / "tree.npz", {"x": (1, leaf)})
+    assert not list(tmp_path.iterdir())
+
+
+class Bomb:
+    """What a pickle would run on being read."""
+
+    def __reduce__(self):
+        return os.mkdir, ("boom",)
+
+
+@pytest.mark.parametrize("name", ["state.npz", "parameters.npz"])
+def test_a_run_folder_executes_nothing(tmp_path, monkeypatch, capsys, name):
+    """A pickle in place of an array or of the file: one line, and it did not run."""
+    monkeypatch.chdir(tmp_path)
+    interrupt(tmp_path / "run", PPO)
+    arrays = dict(np.load(tmp_path / "run" / name))
+    bomb = np.empty(1, object)
+    bomb[0] = Bomb()
+    command = train.main if name == "state.npz" else evaluate.main
+    words = ["--resume", "run"] if name == "state.npz" else ["run"]
+    for key in arrays:
+        np.savez(tmp_path / "run" / name, **{**arrays, key: bomb}, allow_pickle=True)
+        assert command(words) == 2
+        assert "expected a whole .npz file" in capsys.readouterr().err.splitlines()[-1]
+    np.save(tmp_path / "bomb.npy", bomb, allow_pickle=True)
+    (tmp_path / "bomb.npy").rename(tmp_path / "run" / name)
+    assert command(words) == 2
+    assert not (tmp_path / "boom").exists()
+    np.savez(tmp_path / "x.npz", json=np.array('{"Popen": {"args": "ls"}}'))
+    with pytest.raises(ValueError, match="expected the state of a run"):
+        load_tree(tmp_path / "x.npz")
+
+
+# to the bit
+
+
+def tabular(lqr):
+    return adapt(TabularVectorEnv(corridor(), 3, max_episode_steps=7))
+
+
+def linear_quadratic(lqr):
+    return adapt(LQRVectorEnv(lqr, 3, max_episode_steps=5))
+
+
+def cart_pole(lqr):
+    envs = make_envs("CartPole-v1", 3, max_episode_steps=20)
+    return NormalizeReward(NormalizeObservation(envs), 0.9)
+
+
+ENVIRONMENTS = [tabular, linear_quadratic, cart_pole]
+METHODS = [
+    ("reinforce", {}), ("cem", {"population": 4, "elite": 2}), ("npg", {}), ("trpo", {}),
+    ("ppo", {"minibatch": 8, "epochs": 2}), ("acktr", {}), ("actor_critic", {}),
+    ("actor_critic", {"critic": "compatible", "optimiser": "rmsprop"}),
+    ("actor_critic", {"critic": "q", "optimiser": "sgd"}), ("actor_critic", {"shared": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", ENVIRONMENTS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize(("name", "options"), METHODS, ids=str)
+@pytest.mark.pitfall(25)
+def test_a_run_cut_anywhere_goes_on_as_if_it_were_not(tmp_path_factory, make, name, options):
+    """Every figure and all of the state of the rest, in environments made anew, from the file."""
+    if make is linear_quadratic and options.get("critic") == "q":
+        return  # has no discrete actions
+    path = tmp_path_factory.mktemp("cut") / "state.npz"
+
+    @settings(max_examples=3, phases=[Phase.generate])
+    @given(SEEDS, problems((None, 3)), st.integers(0, 5))
+    def cut(seed, drawn, at):
+        lqr = drawn[0]
+        run, kind = train.ALGORITHMS[name]
+        own = {k: v for k, v in options.items() if k != "shared"}
+        if "n_steps" in kind.__dataclass_fields__:
+            own["n_steps"] = 6
+        chosen, rng, envs = kind(**own), np.random.default_rng(seed), make(lqr)
+        policy = policy_for(envs, (4,), value_head="shared" in options)
+        history = []
+        for state, record in run(envs, policy, policy.init(rng, 1.0), chosen, 2000, rng):
+            if len(history) == at:
+                now = {"rng": rng.bit_generator.state, "envs": environment_state(envs)}
+                save_tree(path, {"state": state, **now})
+                now = {}
+            history.append((state, record))
+            if len(history) == at + 6:
+                break
+        saved, envs, rng = load_tree(path), make(lqr), np.random.default_rng()
+        rng.bit_generator.state = saved["rng"]
+        untouched = repr(saved)
+        assert restore_environments(envs, saved["envs"])
+        rest = run(envs, policy, saved["state"], chosen, 2000, rng)
+        assert len(history) > at + 1
+        for before, after in zip(history[at + 1 :], rest, strict=False):
+            same(after[0], before[0])
+            np.testing.assert_equal(after[1], before[1])
+        assert repr(saved) == untouched
+
+    cut()
+
+
+def test_other_environments_begin_their_episodes_anew_and_keep_their_statistics():
+    envs = NormalizeReward(NormalizeObservation(make_envs("Pendulum-v1", 2, None, 5)), 0.9)
+    envs.reset(seed=0)
+    for _ in range(14):
+        envs.step(np.zeros((2, 1)))
+    saved, again = environment_state(envs), []
+    for _ in range(2):
+        fresh = NormalizeReward(NormalizeObservation(make_envs("Pendulum-v1", 2, None, 5)), 0.9)
+        assert not restore_environments(fresh, saved)
+        assert recent_returns(fresh) == recent_returns(envs) != (0, np.nan, np.nan)
+        same(environment_state(fresh), saved)
+        again.append(fresh.reset(seed=1)[0])
+        assert fresh.env.obs_rms.count == envs.env.obs_rms.count + 2
+    same(*again)
+    for other in (make_envs("Pendulum-v1", 2), NormalizeObservation(make_envs("CartPole-v1", 2))):
+        with pytest.raises(ValueError, match="envs: expected those of the saved state"):
+            restore_environments(other, saved)
+
+
+def test_a_saved_state_is_a_copy():
+    """CartPole and NormalizeReward change their arrays in place."""
+    envs = cart_pole(None)
+    envs.reset(seed=0)
+    saved = [dict(layer) for layer in environment_state(envs)]
+    before = [{k: np.array(v, object).tolist() for k, v in x.items()} for x in saved]
+    for _ in range(30):
+        envs.step(np.ones(3, int))
+    assert before == [{k: np.array(v, object).tolist() for k, v in x.items()} for x in saved]
+
+
+# the commands
+
+
+def interrupt(out, words, at=5):
+    """Ctrl-C as the iteration after the `at`th is added."""
+    add = runs.Writer.add
+
+    def stop(self, *args, **more):
+        if self.iterations == at:
+            raise KeyboardInterrupt
+        add(self, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs.Writer, "add", stop)
+        assert train.main([*words, "--out", str(out)]) == 130
+
+
+def content(run):
+    """All that does not depend on the clock."""
+    rows = list(csv.DictReader((run / "progress.csv").read_text().splitlines()))
+    result = json.loads((run / "result.json").read_text())
+    state = load_tree(run / "state.npz")
+    for x in (result, state, *rows):
+        x.pop("seconds")
+    state.pop("csv_bytes")
+    return (run / "parameters.npz").read_bytes(), rows, result, repr(state)
+
+
+OWN = """
+import gymnasium as gym, numpy as np
+from minipg.lqr import LQR
+from minipg.lqr_env import LQRVectorEnv
+from minipg.mdp import TabularMDP
+from minipg.mdp_env import TabularVectorEnv
+def lqr(num_envs, max_episode_steps):
+    one = np.eye(1)
+    return LQRVectorEnv(LQR(0.9 * one, one, one, one, one, np.zeros(1), one, 0.9), num_envs,
+                        max_episode_steps)
+def lake(num_envs, max_episode_steps):
+    return TabularVectorEnv(TabularMDP.from_env("FrozenLake-v1", 0.9), num_envs, max_episode_steps)
+gym.register("LQR-v0", vector_entry_point=lqr, max_episode_steps=20)
+gym.register("Lake-v0", vector_entry_point=lake, max_episode_steps=20)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [PPO, [*PPO, "--normalize-observations", "--normalize-rewards", "--hidden", "3,2"],
+     ["actor_critic", "own_resume:LQR-v0", "--steps", "2000", "--no-normalize"],
+     ["acktr", "own_resume:Lake-v0", "--steps", "5000", "--num-envs", "4"],
+     ["reinforce", "Acrobot-v1", "--steps", "3000", "--num-envs", "2", "--max-episode-steps", "50"],
+     ["cem", "CartPole-v1", "--steps", "3000", "--population", "5", "--elite", "2"]],
+    ids=lambda words: " ".join(words[:2]),
+)  # fmt: skip
+@pytest.mark.pitfall(25)
+def test_an_interrupted_and_resumed_run_folder_is_the_uninterrupted_one(
+    tmp_path, monkeypatch, capsys, words
+):
+    (tmp_path / "own_resume.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert train.main([*words, "--seed", "3", "--out", str(whole)]) == 0
+    interrupt(cut, [*words, "--seed", "3"])
+    assert len((cut / "progress.csv").read_text().splitlines()) == 6
+    hint = f"train: interrupted; go on with: python scripts/train.py --resume {cut}"
+    assert capsys.readouterr().err.splitlines()[-1] == hint
+    moved = cut.rename(tmp_path / "moved")
+    assert train.main(["--resume", str(moved)]) == 0
+    assert content(moved) == content(whole)
+    evaluation = {"episodes", "mean_return", "stderr"}
+    assert evaluate.main([str(moved), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out.splitlines()[-1])
+    result = json.loads((whole / "result.json").read_text())
+    assert {k: shown[k] for k in evaluation} == {k: result[k] for k in evaluation}
+
+
+def test_rows_younger_than_the_state_are_cut_on_going_on(tmp_path):
+    """A kill between progress.csv and state.npz."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert train.main([*PPO, "--out", str(whole)]) == 0
+    interrupt(cut, PPO)
+    with (cut / "progress.csv").open("a") as file:
+        file.write("1,2,3\n")
+    (cut / ".state.npz.7.tmp").write_text("half")
+    assert train.main(["--resume", str(cut)]) == 0
+    assert content(cut) == content(whole)
+    policy, theta = load_policy(cut / "parameters.npz")
+    save_policy(cut / "parameters.npz", policy, 0 * theta)  # and between state.npz and this one
+    (cut / "result.json").unlink()
+    assert train.main(["--resume", str(cut)]) == 0
+    assert content(cut) == content(whole)
+    assert sorted(p.name for p in cut.iterdir()) == sorted(p.name for p in whole.iterdir())
+
+
+def edit(path, change):
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda run: (run / "config.json").unlink(), "expected a run folder"),
+        (lambda run: (run / "config.json").write_text("[1]"), "expected a run folder"),
+        (lambda run: (run / "config.json").write_text('{"a": 1'), "expected a run folder"),
+        (lambda run: edit(run / "config.json", lambda c: c.pop("gamma")), "lacks ['gamma']"),
+        (lambda run: edit(run / "config.json", lambda c: c.update(gamma=2)), "gamma: expected"),
+        (lambda run: edit(run / "config.json", lambda c: c.update(num_envs=5)), "stopped in iter"),
+        (lambda run: edit(run / "config.json", lambda c: c.update(normalize_rewards=True)),
+         "envs: expected those of the saved state"),
+        (lambda run: (run / "state.npz").unlink(), "state.npz: expected a whole .npz file"),
+        (lambda run: os.truncate(run / "state.npz", 5000), "expected a whole .npz file"),
+        (lambda run: np.savez(run / "state.npz", json=np.array("3")), "the state of a run"),
+        (lambda run: save_tree(run / "state.npz", {**load_tree(run / "state.npz"), "format": 0}),
+         "expected the state of a run, format 1"),
+        (lambda run: os.truncate(run / "progress.csv", 100), "progress.csv: expected"),
+        (lambda run: (run / "progress.csv").unlink(), "progress.csv"),
+        (lambda run: (run / "result.json").write_text("{}"), "it is finished"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_cannot_go_on_is_one_line(tmp_path, capsys, spoil, message):
+    interrupt(tmp_path / "run", PPO)
+    spoil(tmp_path / "run")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
+    capsys.readouterr()
+    assert train.main(["--resume", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert message in error.splitlines()[-1]
+    assert error.splitlines()[-1].startswith("train: ")
+    assert before == {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
+
+
+def test_resume_takes_no_other_option_and_no_unknown_one_from_the_folder(tmp_path, capsys):
+    interrupt(tmp_path / "run", PPO)
+    edit(tmp_path / "run" / "config.json", lambda c: c.update(speed=3))
+    for words in (["--resume", "x", "--steps", "9"], ["--resume"],
+                  ["--resume", str(tmp_path / "run")]):  # fmt: skip
+        with pytest.raises(SystemExit) as stop:
+            train.main(words)
+        assert stop.value.code == 2
+        assert capsys.readouterr().err.splitlines()[-1].startswith("train: ")
+
+
+def test_another_version_of_a_library_is_said(tmp_path, capsys):
+    interrupt(tmp_path / "run", PPO)
+    edit(tmp_path / "run" / "config.json", lambda c: c["versions"].update(numpy="1.0"))
+    assert train.main(["--resume", str(tmp_path / "run")]) == 0
+    assert "'numpy': '1.0'" in capsys.readouterr().err
+
+
+def test_memory_does_not_grow_with_the_run(tmp_path, monkeypatch):
+    """Peak of 30 and of 600 iterations, a write every twentieth: the rows would be 400 kB."""
+    ticks = itertools.count(step=0.1)
+    monkeypatch.setattr(runs, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    peaks = []
+    for iterations in (10, 30, 600):  # the first loads what is loaded once
+        steps = str(2 * 2 * iterations)
+        words = ["actor_critic", "CartPole-v1", "--num-envs", "2", "--n-steps", "2", "--hidden",
+                 "2", "--steps", steps, "--max-episode-steps", "9"]  # fmt: skip
+        monkeypatch.setattr(train, "evaluate", lambda *args: np.zeros(2))
+        tracemalloc.start()
+        assert train.main([*words, "--out", str(tmp_path / steps)]) == 0
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 100_000
+
+
+# evaluate
+
+
+class Painted(gym.Env):
+    """The reward is the action; draws itself without any library."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
+    observation_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gym.spaces.Discrete(3)
+
+    def __init__(self, render_mode=None):
+        self.render_mode = render_mode
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observation_space.low * 0, {}
+
+    def step(self, action):
+        return self.np_random.random(2, np.float32), float(action), False, False, {}
+
+    def render(self):
+        return np.full((8, 8, 3), int(255 * self.np_random.random()), np.uint8)
+
+
+@pytest.fixture
+def painted(tmp_path):
+    gym.register("Painted-v0", Painted, max_episode_steps=4, reward_threshold=5.5)
+    yield train.main(["reinforce", "Painted-v0", "--steps", "200", "--out", str(tmp_path / "run")])
+    gym.registry.pop("Painted-v0")
+
+
+@pytest.mark.pitfall(22)
+def test_evaluate_says_mean_error_and_quantiles_and_changes_nothing(tmp_path, painted, capsys):
+    assert painted == 0
+    run = tmp_path / "run"
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    capsys.readouterr()
+    assert evaluate.main([str(run), "--episodes", "130", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    policy, theta = load_policy(run / "parameters.npz")
+    rng, returns = np.random.default_rng([0, 1]), np.zeros(0)
+    for n in (100, 30):
+        batch = play_episodes(make_envs("Painted-v0", n), policy, theta, rng)
+        returns = np.append(returns, batch.rewards.sum(0))
+    assert shown["mean_return"] == pytest.approx(returns.mean())
+    assert shown["stderr"] == pytest.approx(np.sqrt(((returns - returns.mean()) ** 2).sum()
+                                                    / 129 / 130))  # fmt: skip
+    ordered = np.sort(returns)
+    for percent, value in shown["quantiles"].items():
+        place = int(percent) / 100 * 129
+        low, high = ordered[int(place)], ordered[min(int(place) + 1, 129)]
+        assert value == pytest.approx(low + (place % 1) * (high - low))
+    assert list(shown["quantiles"]) == ["5", "25", "50", "75", "95"]
+    assert shown["threshold"] == 5.5
+    assert evaluate.main([str(run)]) == 0
+    out = capsys.readouterr().out
+    verdict = "reached" if shown["mean_return"] >= 5.5 else "not reached"
+    assert f"threshold    5.5, {verdict}" in out
+    assert "100 episodes, actions drawn" in out
+    assert before == {p.name: p.read_bytes() for p in run.iterdir()}
+
+
+def test_deterministic_takes_the_most_likely_action(tmp_path, painted, capsys):
+    """θ whose logits are its last three numbers: four times the action 2, 1 or 0."""
+    for best in range(3):
+        policy, theta = load_policy(tmp_path / "run" / "parameters.npz")
+        theta[:] = 0
+        theta[-3 + best] = 0.1
+        save_policy(tmp_path / "run" / "parameters.npz", policy, theta)
+        assert evaluate.main([str(tmp_path / "run"), "--deterministic", "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert (shown["mean_return"], shown["stderr"]) == (4.0 * best, 0.0)
+
+
+@given(RNGS)
+def test_no_action_is_likelier_than_the_mode(rng):
+    for head in (Softmax(4), Gaussian(3)):
+        eta = rng.standard_normal((5, head.size))
+        best = head.log_prob(eta, head.mode(eta))
+        for _ in range(20):
+            assert (head.log_prob(eta, head.sample(eta, rng)) <= best + 1e-12).all()
+
+
+def test_evaluate_films_an_episode(tmp_path, painted, capsys):
+    from PIL import Image
+
+    for suffix in ("gif", "png", "webp"):
+        path = tmp_path / f"film.{suffix}"
+        assert evaluate.main([str(tmp_path / "run"), "--video", str(path)]) == 0
+        with Image.open(path) as film:
+            assert film.n_frames == 4
+        assert f"video        {path}" in capsys.readouterr().out
+    assert evaluate.main([str(tmp_path / "run"), "--video", "x.mp4"]) == 2
+    assert "expected a file .gif, .png, .webp" in capsys.readouterr().err
+    Painted.metadata = {"render_modes": []}
+    try:
+        assert evaluate.main([str(tmp_path / "run"), "--video", "x.gif"]) == 2
+    finally:
+        Painted.metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
+    assert "expected an environment that draws rgb_array, got []" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["none"], [".", "--episodes", "1"], ["."]])
+def test_evaluate_s_mistakes_are_one_line(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    assert evaluate.main(words) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_every_layer_of_the_environments_is_of_a_known_kind():
+    """So that a new wrapper in make_envs is not forgotten: these resume to the bit."""
+    for make in ENVIRONMENTS[::2]:
+        assert restore_environments(make(None), environment_state(make(None)))
+    box = make_envs("Pendulum-v1", 2, rescale_actions=True)
+    kinds = {f"{type(x).__module__}.{type(x).__qualname__}" for x in layers(box)}
+    assert kinds - set(ATTRIBUTES) == {"gymnasium.vector.sync_vector_env.SyncVectorEnv"}
+
+
+def layers(envs):
+    yield envs
+    while envs is not envs.unwrapped:
+        envs = envs.env
+        yield envs
