@@ -1,4 +1,6 @@
-"""Write the README's index of equations → functions → tests, or check that it is current.
+"""Write the README's generated tables, or check that they are current.
+
+They are the index of equations → functions → tests, and the presets of train.py.
 
 python scripts/index.py [--check]
 """
@@ -12,11 +14,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from presets import PRESETS
 
 from claims import CLAIMS
 
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- index: python scripts/index.py -->\n", "<!-- end of index -->"
 ID = re.compile(r"\b(?:E\d\d|errata \d+)\b")
 
 
@@ -51,7 +53,19 @@ class Marks:
                         names.append(name)
 
 
-def table() -> str:
+def presets() -> str:
+    """A row per preset, as on the command line."""
+    rows = ["| preset | options |", "|---|---|"]
+    for key, preset in PRESETS.items():
+        words = []
+        for name, value in preset.items():
+            text = ",".join(map(str, value)) or "''" if isinstance(value, tuple) else str(value)
+            words += ["--" + name.replace("_", "-"), *([] if value is True else [text])]
+        rows.append(f"| {' '.join(key)} | `{' '.join(words)}` |")
+    return "\n".join(rows) + "\n"
+
+
+def index() -> str:
     """A row per id."""
     marks, output = Marks(), io.StringIO()
     with contextlib.redirect_stdout(output):
@@ -74,18 +88,25 @@ def table() -> str:
 
 
 def main() -> int:
-    """0, or 1 where --check finds another index in the README."""
-    parser = argparse.ArgumentParser(description="The README's index of equations.")
-    parser.add_argument("--check", action="store_true", help="only say whether it is current")
+    """0, or 1 where --check finds other tables in the README."""
+    parser = argparse.ArgumentParser(description="The README's generated tables.")
+    parser.add_argument("--check", action="store_true", help="only say whether they are current")
     args = parser.parse_args()
     readme = ROOT / "README.md"
-    text = readme.read_text()
-    before, rest = text.split(BEGIN)
-    after = rest.split(END, 1)[1]
-    new = before + BEGIN + table() + END + after
+    text = new = readme.read_text()
+    for name, table in (("index", index), ("presets", presets)):
+        before, rest = new.split(f"<!-- {name}: python scripts/index.py -->\n")
+        end = f"<!-- end of {name} -->"
+        new = (
+            before
+            + f"<!-- {name}: python scripts/index.py -->\n"
+            + table()
+            + end
+            + rest.split(end, 1)[1]
+        )
     if args.check:
         if new != text:
-            print("index: the README's is not current: run python scripts/index.py")
+            print("index: the README's tables are not current: run python scripts/index.py")
         return int(new != text)
     readme.write_text(new)
     return 0

@@ -1,4 +1,4 @@
-"""The shape of the project: imports run downwards, the core stays light, the index is current."""
+"""The shape of the project: imports run downwards, the core stays light, tables are current."""
 
 import ast
 import subprocess
@@ -48,7 +48,7 @@ def test_imports_run_downwards(path):
             assert top in {"numpy", "scipy"} | sys.stdlib_module_names, f"{path.name}: {name}"
 
 
-def test_the_index_of_the_readme_is_current():
+def test_the_tables_of_the_readme_are_current():
     command = [sys.executable, ROOT / "scripts" / "index.py", "--check"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

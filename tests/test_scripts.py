@@ -346,25 +346,6 @@ def test_stress_finds_nothing_broken_and_says_so(capsys):
     assert "E36: 5 tables, ten steps each, 0 lowered J" in out
 
 
-@pytest.mark.parametrize("key", PRESETS, ids=" ".join)
-def test_the_readme_prints_every_preset(key):
-    readme = (SCRIPTS.parent / "README.md").read_text()
-    row = next(line for line in readme.splitlines() if line.startswith(f"| {' '.join(key)} | `"))
-    assert row == f"| {' '.join(key)} | `{options(PRESETS[key])}` |"
-
-
-def options(preset):
-    """As on the command line."""
-    words = []
-    for name, value in preset.items():
-        words.append("--" + name.replace("_", "-"))
-        if isinstance(value, tuple):
-            words.append(",".join(map(str, value)) or "''")
-        elif value is not True:
-            words.append(str(value))
-    return " ".join(words)
-
-
 def test_verify_prints_a_row_a_claim_and_fails_where_one_does(capsys, monkeypatch):
     assert verify.main(["FrozenLake-v1", "--gamma", "0.9"]) == 0
     assert (
