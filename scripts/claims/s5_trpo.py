@@ -145,11 +145,10 @@ def conjugate(p: Problem) -> Row:
 
 
 def _samples(p: Problem) -> Samples:
-    """At most 300 steps of the games played, with a random ψ."""
-    batch = p.played
-    obs, actions, log_prob = (
-        x[batch.valid][:300] for x in (batch.obs[:-1], batch.actions, batch.log_prob)
-    )
+    """Actions at at most 300 of the observations played, of size 1 at most, with a random ψ."""
+    obs = p.played.obs[:-1][p.played.valid][:300]
+    obs = obs / max(1.0, float(np.abs(obs).max()))
+    actions, log_prob = p.policy.sample(p.theta, obs, p.rng)
     return Samples(obs, actions, log_prob, p.rng.standard_normal(len(obs)))
 
 
