@@ -338,9 +338,13 @@ def test_contributions_are_solved_in_their_order_and_add_up_to_the_total_bias(p,
     names_of_scale = [name for name in names if name.startswith("rewards")]
     scale = next((i.change["scale"] for i in chosen if i.name in names_of_scale), 1.0)
     numbered = np.concatenate([p.batch.obs, p.states[..., None]], -1)
-    total, covariance = contract.exact_moments(
-        whole, dataclasses.replace(p.batch, obs=numbered), games
-    )
+    try:
+        total, covariance = contract.exact_moments(
+            whole, dataclasses.replace(p.batch, obs=numbered), games
+        )
+    except ValueError as error:  # ψ of one game of one step, normalised, is 0 whatever it is
+        assume("a constant" not in str(error))
+        raise
     close(p, sum(own), total - p.gradient)
     assert rows[names[-1]]["variance"] == pytest.approx(np.trace(covariance), rel=1e-6, abs=1e-12)
     bias = np.linalg.norm(sum(own))
