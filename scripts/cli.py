@@ -16,6 +16,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
+def missing(name: str, error: ModuleNotFoundError) -> NoReturn:
+    """Exit of an example whose framework, which minipg does not need, is not there."""
+    print(f"{name}: needs {error.name}: pip install {error.name}", file=sys.stderr)
+    sys.exit(2)
+
+
 def run(name: str, command: Callable[[], int]) -> int:
     """The command's status; 2 for a mistake, 130 for Ctrl-C, each with its line."""
     try:
