@@ -21,8 +21,10 @@ UNREADABLE = (OSError, EOFError, ValueError, KeyError, AttributeError, NotImplem
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
     """Raise ValueError unless array.shape is `shape` (None: any length)."""
-    fits = array.ndim == len(shape) and all(
-        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    fits = (
+        array.shape == shape
+        or array.ndim == len(shape)
+        and all(want is None or have == want for have, want in zip(array.shape, shape, strict=True))
     )
     if not fits:
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
@@ -33,8 +35,9 @@ def check_finite(name: str, array: Array) -> None:
     """Raise ValueError, naming the first place, where an array holds NaN, infinity, no number."""
     if array.dtype.kind not in "biufc":
         raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
-    bad = ~np.isfinite(array)
-    if bad.any():
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = ~finite
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name}: expected finite numbers, got {bad.sum()} of {array.size} that are not, "

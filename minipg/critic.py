@@ -68,14 +68,14 @@ class VCritic:
         return self.network.init(rng, 1.0, dtype)
 
     def values(self, phi: Array, theta: Array, obs: Array) -> Array:
-        return self.network.forward(phi, obs.astype(phi.dtype, copy=False))[0][..., 0]
+        return self.network.output(phi, obs)[..., 0]
 
     def gradient(
         self, phi: Array, theta: Array, obs: Array, actions: Array, target: Array, adv: Array
     ) -> Array:
         """E15 ∇_φ ½ mean (V_φ(s) − y)² (P_c,)."""
         check_shape("target", target, (len(obs),))
-        y, tape = self.network.forward(phi, obs.astype(phi.dtype, copy=False))
+        y, tape = self.network.forward(phi, obs)
         error = (y[:, 0] - target).astype(phi.dtype) / len(obs)
         return self.network.vjp(phi, tape, error[:, None])
 
@@ -123,7 +123,7 @@ class QCritic:
 
     def action_values(self, phi: Array, obs: Array) -> Array:
         """Q_φ (..., A) at obs (..., D)."""
-        return self.network.forward(phi, obs.astype(phi.dtype, copy=False))[0]
+        return self.network.output(phi, obs)
 
     def values(self, phi: Array, theta: Array, obs: Array) -> Array:
         """E12 V = Σ_a π(a|s) Q_φ(s, a): so r + γV(s′) is expected SARSA's target."""
@@ -134,7 +134,7 @@ class QCritic:
     ) -> Array:
         """E13, E15 ∇_φ ½ mean (Q_φ(s, a) − y)² (P_c,)."""
         check_shape("target", target, (len(obs),))
-        q, tape = self.network.forward(phi, obs.astype(phi.dtype, copy=False))
+        q, tape = self.network.forward(phi, obs)
         rows = np.arange(len(obs))
         error = np.zeros_like(q)
         error[rows, actions] = (q[rows, actions] - target) / len(obs)
@@ -189,12 +189,13 @@ def fit_values(
     obs: Array,
     target: Array,
     epochs: int,
+    minibatch: int,
     learning_rate: float,
     rng: np.random.Generator,
 ) -> tuple[Array, AdamState]:
-    """E15 φ after `epochs` passes of Adam over ½ (V − y)², minibatches of 64; y (N,) constant."""
+    """E15 φ after `epochs` passes of Adam over ½ (V − y)², in minibatches; y (N,) constant."""
     for _ in range(epochs):
-        for chosen in np.array_split(rng.permutation(len(obs)), max(1, len(obs) // 64)):
+        for chosen in np.array_split(rng.permutation(len(obs)), max(1, len(obs) // minibatch)):
             empty = np.zeros(0)
             g = critic.gradient(phi, empty, obs[chosen], empty, target[chosen], empty)
             phi, state = adam(phi, -g, state, learning_rate)

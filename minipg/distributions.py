@@ -5,6 +5,7 @@ Every KL is KL(p‖q) = E_p log p/q, first argument p. Finite for logits up to �
 log σ up to ±20, in float32 and float64. Each formula is analytic, so complex-step holds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ class Softmax:
 
     def sample(self, eta: Array, rng: np.random.Generator) -> Array:
         """Actions (...) by inverting the distribution function; never one of probability 0."""
-        cdf = np.cumsum(self.probs(eta), -1, dtype=np.float64)
+        cdf = np.cumsum(np.exp(eta - eta.max(-1, keepdims=True)), -1, dtype=np.float64)
         u = rng.random((*eta.shape[:-1], 1)) * cdf[..., -1:]
         return (cdf <= u).sum(-1)
 
@@ -89,10 +90,15 @@ class Softmax:
         root = np.sqrt(p)
         return root[..., None] * np.eye(self.n, dtype=p.dtype) - p[..., None] * root[..., None, :]
 
-    def fisher_product(self, eta: Array, u: Array) -> Array:
-        """fisher(η) u = π (u − π·u) (..., n), without the matrix."""
+    def fisher_product(self, eta: Array) -> Callable[[Array], Array]:
+        """u ↦ fisher(η) u = π u − π (π·u) (..., n), without the matrix."""
         p = self.probs(eta)
-        return p * (u - (p * u).sum(-1, keepdims=True))
+
+        def product(u: Array) -> Array:
+            pu = p * u
+            return pu - p * pu.sum(-1, keepdims=True)
+
+        return product
 
 
 @dataclass(frozen=True)
@@ -164,11 +170,11 @@ class Gaussian:
         diagonal = np.concatenate([np.exp(-log_std), np.full_like(log_std, np.sqrt(2))], -1)
         return diagonal[..., None] * np.eye(self.size, dtype=eta.dtype)
 
-    def fisher_product(self, eta: Array, u: Array) -> Array:
-        """fisher(η) u = (u_μ/σ², 2 u_log σ) (..., 2d), without the matrix."""
+    def fisher_product(self, eta: Array) -> Callable[[Array], Array]:
+        """u ↦ fisher(η) u = (u_μ/σ², 2 u_log σ) (..., 2d), without the matrix."""
         log_std = self.split(eta)[1]
-        u_mu, u_log_std = self.split(u)
-        return np.concatenate([u_mu * np.exp(-2 * log_std), 2 * u_log_std], -1)
+        diagonal = np.concatenate([np.exp(-2 * log_std), np.full_like(log_std, 2)], -1)
+        return lambda u: diagonal * u
 
 
 Head = Softmax | Gaussian

@@ -6,12 +6,12 @@ for θ_i = (W; b) with rows of inputs, is E (h̃h̃ᵀ ⊗ δδᵀ) ≈ E h̃h̃
 taken (PITFALLS 27). Source: Martens & Grosse 2015, arXiv 1503.05671; Wu et al. 2017, 1708.05144.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minipg.borders import Array, check_range
-from minipg.network import MLP
+from minipg.network import MLP, Tape
 from minipg.policy import Policy
 
 
@@ -30,19 +30,18 @@ def factors(policy: Policy, theta: Array, obs: Array) -> Factors:
     return network_factors(policy.network, policy.split(theta)[0], tape, np.moveaxis(root, -1, 0))
 
 
-def network_factors(network: MLP, theta: Array, tape: list[Array], columns: Array) -> Factors:
+def network_factors(network: MLP, theta: Array, tape: Tape, columns: Array) -> Factors:
     """E48 A and G from the tape of a forward pass and a backward pass a column of M's root.
 
     columns (K, N, outputs): Σ_k columns_k columns_kᵀ is the Fisher matrix M of the outputs; of a
     critic, the mean of a Gaussian with σ = 1, it is 1: one column of ones.
     """
-    layers: list[tuple[Array, Array]] = []
-    for h, delta in network.backward(theta, tape, columns):
-        bare = np.concatenate([h, np.ones((len(h), 1), h.dtype)], 1)
-        a = bare.T @ bare / len(h)
-        g = np.einsum("kni,knj->ij", delta, delta) / len(h)
-        layers.insert(0, (a, g))
-    return Factors(layers)
+    n = columns.shape[1]
+    g: list[Any] = [0] * len(tape.inputs)
+    for column in columns:
+        for i, (_, delta) in enumerate(network.backward(theta, tape, column)):
+            g[-1 - i] = g[-1 - i] + delta @ delta.T / n
+    return Factors([(h @ h.T / n, x) for h, x in zip(tape.inputs, g, strict=True)])
 
 
 def average(old: Factors | None, new: Factors, decay: float) -> Factors:
@@ -72,11 +71,9 @@ def network_solve(network: MLP, kronecker: Factors, gradient: Array, damping: fl
     check_range("damping", damping, np.finfo(float).tiny)
     out = np.empty_like(gradient)
     blocks = zip(network.layers(gradient), network.layers(out), kronecker.layers, strict=True)
-    for (gw, gb), (xw, xb), (a, g) in blocks:
+    for layer, x, (a, g) in blocks:
         split = np.sqrt((np.trace(a) / len(a)) / max(np.trace(g) / len(g), 1e-12))
         root = np.sqrt(damping)
-        whole = np.vstack([gw, gb])
-        left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), whole)
-        x = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
-        xw[:], xb[:] = x[:-1], x[-1]
+        left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), layer)
+        x[:] = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
     return out

@@ -23,19 +23,30 @@ class LoopSettings:
     gamma: float = field(default=0.99, metadata={"help": "discount γ of the rewards, in [0, 1]"})
     lam: float = field(default=0.95, metadata={"help": "λ of GAE, in [0, 1]"})
     n_steps: int = field(default=64, metadata={"help": "steps of each game an iteration"})
-    critic_learning_rate: float = field(default=0.003, metadata={"help": "of the critic's Adam"})
-    critic_epochs: int = field(default=10, metadata={"help": "passes of the critic over a batch"})
 
     def __post_init__(self) -> None:
         check_range("gamma", self.gamma, 0, 1)
         check_range("lam", self.lam, 0, 1)
         check_range("n_steps", self.n_steps, 1)
-        check_range("critic_epochs", self.critic_epochs, 1)
-        check_range("critic_learning_rate", self.critic_learning_rate, 0)
 
 
 @dataclass(frozen=True)
-class NaturalSettings(LoopSettings):
+class AdamSettings(LoopSettings):
+    """What NPG, TRPO and PPO add: their critic's Adam."""
+
+    critic_learning_rate: float = field(default=0.003, metadata={"help": "of the critic's Adam"})
+    critic_epochs: int = field(default=10, metadata={"help": "passes of the critic over a batch"})
+    critic_minibatch: int = field(default=64, metadata={"help": "samples of a step of the critic"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("critic_learning_rate", self.critic_learning_rate, 0)
+        check_range("critic_epochs", self.critic_epochs, 1)
+        check_range("critic_minibatch", self.critic_minibatch, 1)
+
+
+@dataclass(frozen=True)
+class NaturalSettings(AdamSettings):
     """What NPG and TRPO add."""
 
     delta: float = field(default=0.01, metadata={"help": "mean KL of a step, in nats"})
@@ -73,12 +84,12 @@ Refit = Callable[[VCritic, Array, Any, Array, Array, Any, np.random.Generator], 
 
 def adam_refit(
     critic: VCritic, phi: Array, state: AdamState | None, obs: Array, target: Array,
-    settings: LoopSettings, rng: np.random.Generator,
+    settings: AdamSettings, rng: np.random.Generator,
 ) -> tuple[Array, AdamState]:  # fmt: skip
     """E15 φ and its state after the epochs of Adam; state None: the first."""
     state = adam_init(phi) if state is None else state
     return fit_values(critic, phi, state, obs, target, settings.critic_epochs,
-                      settings.critic_learning_rate, rng)  # fmt: skip
+                      settings.critic_minibatch, settings.critic_learning_rate, rng)  # fmt: skip
 
 
 def learn(
@@ -116,11 +127,12 @@ def learn(
             batch.obs[:-1][batch.valid], batch.actions[batch.valid], batch.log_prob[batch.valid],
             normalize(adv, batch.valid)[batch.valid],
         )  # fmt: skip
-        before = theta
+        before = policy.eta(theta, samples.obs)
         theta, state, figures = update(policy, theta, samples, settings, state, rng)
         check_finite("parameters after the step", theta)
         target = (values + adv)[batch.valid]
         phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, settings, rng)
+        eta = policy.eta(theta, samples.obs)
         episodes, mean_return, mean_length = recent_returns(envs)
         yield (
             State(theta, state, phi, phi_state, stream, env_steps, episodes),
@@ -129,8 +141,8 @@ def learn(
                 "episodes": episodes,
                 "mean_return": mean_return,
                 "mean_length": mean_length,
-                "entropy": float(policy.entropy(theta, samples.obs).mean()),
-                "kl": float(policy.kl(theta, before, samples.obs).mean()),
+                "entropy": float(policy.head.entropy(eta).mean()),
+                "kl": float(policy.head.kl(eta, before).mean()),
                 **figures,
             },
         )

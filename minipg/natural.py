@@ -25,13 +25,16 @@ def fisher_product(
     done once, each product costs one jvp and one vjp.
     """
     check_shape("weight", weight, (len(obs),))
-    eta, tape = policy.forward(theta, obs)
-    scale = weight.astype(theta.dtype)[:, None]
+    parts = []
+    for i in policy.network.blocks(len(obs), theta.dtype):
+        eta, tape = policy.forward(theta, obs[i])
+        parts.append((tape, policy.head.fisher_product(eta), weight[i, None].astype(theta.dtype)))
 
     def product(v: Array) -> Array:
-        return policy.vjp(
-            theta, tape, scale * policy.head.fisher_product(eta, policy.jvp(theta, tape, v))
-        )
+        total = np.zeros_like(v)
+        for tape, of_head, scale in parts:
+            total += policy.vjp(theta, tape, scale * of_head(policy.jvp(theta, tape, v)))
+        return total
 
     return product
 

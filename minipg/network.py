@@ -1,6 +1,7 @@
 """A multilayer perceptron without autodiff: forward, jvp and vjp over one flat θ.
 
-Axes: N samples, D inputs, K outputs, P parameters; `...` any leading axes.
+Axes: N samples, D inputs, K outputs, P parameters; `...` any leading axes, M samples in all.
+Inside, features come first, (H, M): a layer is one product of matrices, all of it contiguous.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,30 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minipg.borders import Array
+
+BLOCK = 1 << 18  # bytes of a layer's outputs that stay in the cache
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What a forward pass leaves: h̃_i = (h_i, 1) (n_in + 1, M), the input of each layer, and `...`.
+
+    slopes: tanh′ = 1 − h² (H, M) of each hidden layer.
+    """
+
+    inputs: list[Array]
+    leading: tuple[int, ...]
+
+    @cached_property
+    def slopes(self) -> list[Array]:
+        slopes = [h[:-1] * h[:-1] for h in self.inputs[1:]]
+        for square in slopes:
+            np.subtract(1, square, out=square)
+        return slopes
+
+    def samples_first(self, y: Array) -> Array:
+        """(..., K) of y (K, M), a view."""
+        return y.reshape(len(y), *self.leading).transpose(*range(1, 1 + len(self.leading)), 0)
 
 
 @dataclass(frozen=True)
@@ -28,31 +53,28 @@ class MLP:
             raise ValueError(f"sizes: expected two or more positive numbers, got {self.sizes}")
 
     @cached_property
-    def slices(self) -> list[tuple[slice, slice, tuple[int, int]]]:
-        """Where layer i lies in θ: (slice of W, slice of b, shape of W)."""
+    def slices(self) -> list[tuple[slice, tuple[int, int]]]:
+        """Where layer i lies in θ, and its shape (n_in + 1, n_out): W above b."""
         places, start = [], 0
         for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False):
-            w, b = start + n_in * n_out, start + (n_in + 1) * n_out
-            places.append((slice(start, w), slice(w, b), (n_in, n_out)))
-            start = b
+            stop = start + (n_in + 1) * n_out
+            places.append((slice(start, stop), (n_in + 1, n_out)))
+            start = stop
         return places
 
     @property
     def num_params(self) -> int:
         """P."""
-        return self.slices[-1][1].stop
+        return self.slices[-1][0].stop
 
-    def layers(self, theta: Array) -> list[tuple[Array, Array]]:
-        """Views [(W, b), ...] of θ (..., P): a write to θ shows in them."""
-        return [
-            (theta[..., w].reshape(*theta.shape[:-1], *shape), theta[..., b])
-            for w, b, shape in self.slices
-        ]
+    def layers(self, theta: Array) -> list[Array]:
+        """Views (..., n_in + 1, n_out) of θ (..., P), W above b: a write to θ shows in them."""
+        return [theta[..., at].reshape(*theta.shape[:-1], *shape) for at, shape in self.slices]
 
     def named(self, theta: Array) -> dict[str, Array]:
         """The layers by name, {"W0": (D, H), "b0": (H,), ...}, as read-only views of θ."""
         names = {f"{k}{i}": x for i, layer in enumerate(self.layers(theta))
-                 for k, x in zip("Wb", layer, strict=True)}  # fmt: skip
+                 for k, x in (("W", layer[..., :-1, :]), ("b", layer[..., -1, :]))}  # fmt: skip
         for view in names.values():
             view.flags.writeable = False
         return names
@@ -67,48 +89,81 @@ class MLP:
         """
         theta = np.zeros(self.num_params, dtype)
         gains = [np.sqrt(2.0)] * (len(self.slices) - 1) + [output_gain]
-        for (w, _, (n_in, n_out)), gain in zip(self.slices, gains, strict=True):
+        for layer, gain in zip(self.layers(theta), gains, strict=True):
+            n_in, n_out = len(layer) - 1, layer.shape[1]
             tall = rng.standard_normal((max(n_in, n_out), min(n_in, n_out)))
             q, r = np.linalg.qr(tall)
             q = q * np.sign(np.diag(r))  # the sign that makes q uniform over rotations
-            theta[w] = (gain * (q if n_in >= n_out else q.T)).ravel()
+            layer[:-1] = gain * (q if n_in >= n_out else q.T)
         return theta
 
-    def forward(self, theta: Array, x: Array) -> tuple[Array, list[Array]]:
-        """y (..., K) at x (..., D), and the tape [h_0, ..., h_L] that jvp and vjp read."""
-        tape = [x]
-        *hidden, (w_out, b_out) = self.layers(theta)
-        for w, b in hidden:
-            tape.append(np.tanh(tape[-1] @ w + b))
-        return tape[-1] @ w_out + b_out, tape
+    def blocks(self, count: int, dtype: DTypeLike) -> list[slice]:
+        """`count` samples in parts small enough for the cache."""
+        size = max(1, BLOCK // (max(self.sizes[1:]) * np.dtype(dtype).itemsize))
+        return [slice(i, i + size) for i in range(0, count, size)]
 
-    def jvp(self, theta: Array, tape: list[Array], v: Array) -> Array:
+    def output(self, theta: Array, x: Array) -> Array:
+        """y (..., K) at x (..., D), without the tape."""
+        parts = self.blocks(x.size // x.shape[-1], theta.dtype)
+        if len(parts) == 1:
+            return self.forward(theta, x)[0]
+        samples = x.reshape(-1, x.shape[-1])
+        y = np.concatenate([self.forward(theta, samples[i])[0].T for i in parts], 1)
+        return Tape([], x.shape[:-1]).samples_first(y)
+
+    def forward(self, theta: Array, x: Array) -> tuple[Array, Tape]:
+        """y (..., K) at x (..., D), in θ's dtype, and the tape that jvp and vjp read."""
+        *hidden, last = self.layers(theta)
+        samples = x.reshape(-1, x.shape[-1])
+        inputs = [np.empty((x.shape[-1] + 1, len(samples)), theta.dtype)]
+        inputs[0][:-1], inputs[0][-1] = samples.T, 1
+        for w in hidden:
+            h = np.empty((w.shape[1] + 1, len(samples)), theta.dtype)
+            z = np.matmul(w.T, inputs[-1], out=h[:-1])
+            np.tanh(z, out=z)
+            h[-1] = 1
+            inputs.append(h)
+        tape = Tape(inputs, x.shape[:-1])
+        return tape.samples_first(last.T @ inputs[-1]), tape
+
+    def jvp(self, theta: Array, tape: Tape, v: Array) -> Array:
         """J v (..., K): the change of y along the direction v (P,) in θ."""
-        (dw, db), *hidden = self.layers(v)
-        dy = tape[0] @ dw + db  # x does not move
-        for (w, _), (dw, db), h in zip(self.layers(theta)[1:], hidden, tape[1:], strict=True):
-            dy = (dy * (1 - h**2)) @ w + h @ dw + db
-        return dy
+        dw, *others = self.layers(v)
+        dy = dw.T @ tape.inputs[0]  # x does not move
+        for w, dw, h, slope in zip(
+            self.layers(theta)[1:], others, tape.inputs[1:], tape.slopes, strict=True
+        ):
+            dy *= slope
+            dy = w[:-1].T @ dy
+            dy += dw.T @ h
+        return tape.samples_first(dy)
 
-    def vjp(self, theta: Array, tape: list[Array], dy: Array) -> Array:
+    def vjp(self, theta: Array, tape: Tape, dy: Array) -> Array:
         """Σ_n J_nᵀ dy_n (..., P) for dy (..., N, K): the sum runs over axis -2 only.
 
         So x (N, D) gives one gradient, x (B, T, D) one for each b, and x (N, 1, D) one a sample.
         """
-        grad = np.empty((*dy.shape[:-2], self.num_params), dy.dtype)
-        for (dw, db), (h, delta) in zip(
+        *groups, n, _ = dy.shape
+        grad = np.empty((*groups, self.num_params), dy.dtype)
+        for dw, (h, delta) in zip(
             reversed(self.layers(grad)), self.backward(theta, tape, dy), strict=True
         ):
+            if not groups:
+                np.matmul(h, delta.T, out=dw)
+                continue
+            h, delta = (np.moveaxis(a.reshape(len(a), *groups, n), 0, -1) for a in (h, delta))
             np.matmul(h.swapaxes(-1, -2), delta, out=dw)
-            np.sum(delta, axis=-2, out=db)
         return grad
 
-    def backward(self, theta: Array, tape: list[Array], dy: Array) -> Iterator[tuple[Array, Array]]:
-        """(h_i, δ_i) of each layer, the last first: its input and dy at its output (..., N, H).
+    def backward(self, theta: Array, tape: Tape, dy: Array) -> Iterator[tuple[Array, Array]]:
+        """(h̃_i, δ_i) of each layer, the last first: its input (h, 1) and dy at its output (H, M).
 
-        The gradient of layer i is Σ h_i δ_iᵀ, which is what Kronecker factors are made of (E48).
+        The gradient of layer i is Σ h̃_i δ_iᵀ, which is what Kronecker factors are made of (E48).
         """
-        for i, ((w, _), h) in reversed(list(enumerate(zip(self.layers(theta), tape, strict=True)))):
-            yield h, dy
+        layers = self.layers(theta)
+        delta = dy.transpose(-1, *range(dy.ndim - 1)).reshape(dy.shape[-1], -1)
+        for i in reversed(range(len(layers))):
+            yield tape.inputs[i], delta
             if i:
-                dy = (dy @ w.T) * (1 - h**2)
+                delta = layers[i][:-1] @ delta
+                delta *= tape.slopes[i - 1]

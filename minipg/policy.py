@@ -6,13 +6,14 @@ Axes: `...` any leading axes, N samples, D observation, K head parameters, P par
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minipg.borders import Array, check_finite, check_range, check_shape, read_npz, write_whole
 from minipg.distributions import Gaussian, Head, Softmax
-from minipg.network import MLP
+from minipg.network import MLP, Tape
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Policy:
             raise ValueError(f"std: expected with a Gaussian head, got {self.head}")
         net = self.network.init(rng, output_gain, dtype)
         if isinstance(self.head, Gaussian) and not self.num_log_std:  # σ = e^output: its bias
-            self.network.layers(net)[-1][1][self.head.d : self.num_outputs] = np.log(std)
+            self.network.layers(net)[-1][-1, self.head.d : self.num_outputs] = np.log(std)
         return np.concatenate([net, np.full(self.num_log_std, np.log(std), dtype)])
 
     def split(self, theta: Array) -> tuple[Array, Array]:
@@ -80,19 +81,30 @@ class Policy:
             names["log_std"] = log_std
         return names
 
-    def forward(self, theta: Array, obs: Array) -> tuple[Array, list[Array]]:
+    def forward(self, theta: Array, obs: Array) -> tuple[Array, Tape]:
         """η (..., K) at obs (..., D), and the network's tape."""
-        y, tape = self._outputs(theta, obs)
-        return self._append(y[..., : self.num_outputs], self.split(theta)[1]), tape
+        self._check(theta, obs)
+        return self._forward(theta, obs)
+
+    def _forward(self, theta: Array, obs: Array) -> tuple[Array, Tape]:
+        net, log_std = self.split(theta)
+        y, tape = self.network.forward(net, obs)
+        return self._append(y[..., : self.num_outputs], log_std), tape
+
+    def eta(self, theta: Array, obs: Array) -> Array:
+        """η (..., K) alone, in less memory."""
+        self._check(theta, obs)
+        net, log_std = self.split(theta)
+        return self._append(self.network.output(net, obs)[..., : self.num_outputs], log_std)
 
     def values(self, theta: Array, obs: Array) -> Array:
         """E17 V(s) (...) of the value head; ValueError if there is none."""
         if not self.value_head:
             raise ValueError("policy: expected one with a value head")
-        return self._outputs(theta, obs)[0][..., -1]
+        self._check(theta, obs)
+        return self.network.output(self.split(theta)[0], obs)[..., -1]
 
-    def _outputs(self, theta: Array, obs: Array) -> tuple[Array, list[Array]]:
-        """The network's outputs and tape. θ and obs are checked here."""
+    def _check(self, theta: Array, obs: Array) -> None:
         check_shape("theta", theta, (self.num_params,))
         check_finite("theta", theta)
         if theta.dtype.kind not in "fc":
@@ -103,7 +115,6 @@ class Policy:
                 f"got shape {obs.shape}"
             )
         check_finite("obs", obs)
-        return self.network.forward(self.split(theta)[0], obs.astype(theta.dtype, copy=False))
 
     def _append(self, y: Array, log_std: Array) -> Array:
         """The head's outputs (or their change) beside those of log σ."""
@@ -111,15 +122,13 @@ class Policy:
             return y
         return np.concatenate([y, np.broadcast_to(log_std, y.shape)], -1)
 
-    def jvp(self, theta: Array, tape: list[Array], v: Array) -> Array:
+    def jvp(self, theta: Array, tape: Tape, v: Array) -> Array:
         """J v (..., K): the change of η along the direction v (P,) in θ."""
         dnet, dlog_std = self.split(v)
         dy = self.network.jvp(self.split(theta)[0], tape, dnet)
         return self._append(dy[..., : self.num_outputs], dlog_std)
 
-    def vjp(
-        self, theta: Array, tape: list[Array], deta: Array, dvalue: Array | None = None
-    ) -> Array:
+    def vjp(self, theta: Array, tape: Tape, deta: Array, dvalue: Array | None = None) -> Array:
         """Σ_n J_nᵀ dη_n (..., P) for dη (..., N, K): the sum runs over axis -2 only.
 
         dvalue (..., N) adds that of the value head (none: 0).
@@ -129,23 +138,29 @@ class Policy:
             last = np.zeros_like(dy[..., 0]) if dvalue is None else dvalue
             dy = np.concatenate([dy, last[..., None]], -1)
         grad = self.network.vjp(self.split(theta)[0], tape, dy)
+        if not self.num_log_std:
+            return grad
         return np.concatenate([grad, deta[..., self.num_outputs :].sum(-2)], -1)
 
     def probs(self, theta: Array, obs: Array) -> Array:
         """π(·|s) (..., n) of a softmax policy."""
         if not isinstance(self.head, Softmax):
             raise ValueError(f"policy: expected a softmax head, got {self.head}")
-        return self.head.probs(self.forward(theta, obs)[0])
+        return self.head.probs(self.eta(theta, obs))
+
+    def act(self, theta: Array, obs: Array, rng: np.random.Generator) -> Array:
+        """Actions a ∼ π(·|s), (...) or (..., d)."""
+        return self.head.sample(self.eta(theta, obs), rng)
 
     def sample(self, theta: Array, obs: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Actions a ∼ π(·|s), (...) or (..., d), and their log π(a|s) (...)."""
-        eta, _ = self.forward(theta, obs)
+        eta = self.eta(theta, obs)
         actions = self.head.sample(eta, rng)
         return actions, self.head.log_prob(eta, actions)
 
     def log_prob(self, theta: Array, obs: Array, actions: Array) -> Array:
         """log π_θ(a|s) (...)."""
-        eta, _ = self.forward(theta, obs)
+        eta = self.eta(theta, obs)
         self.head.check_actions(actions, obs.shape[:-1])
         return self.head.log_prob(eta, actions)
 
@@ -154,12 +169,17 @@ class Policy:
 
         With a_n ∼ π its mean is ∇_θ E ψ for any ψ that does not depend on θ.
         """
-        eta, tape = self.forward(theta, obs)
+        self._check(theta, obs)
         self.head.check_actions(actions, obs.shape[:-1])
         check_shape("psi", psi, obs.shape[:-1])
         check_finite("psi", psi)
-        deta = psi.astype(theta.dtype, copy=False)[..., None] * self.head.score(eta, actions)
-        return self.vjp(theta, tape, deta)
+        whole, parts = slice(None), self.network.blocks(len(obs), theta.dtype)
+        total: Any = 0
+        for i in parts if obs.ndim == 2 else [whole]:
+            eta, tape = self._forward(theta, obs[i])
+            deta = psi[i, ..., None].astype(theta.dtype) * self.head.score(eta, actions[i])
+            total = total + self.vjp(theta, tape, deta)
+        return total
 
     def score(self, theta: Array, obs: Array, actions: Array) -> Array:
         """E07 ∇_θ log π(a_n|s_n) for each sample (N, P), of mean 0 under a ∼ π; obs (N, D)."""
@@ -168,11 +188,11 @@ class Policy:
 
     def entropy(self, theta: Array, obs: Array) -> Array:
         """Entropy of π(·|s) (...), in nats."""
-        return self.head.entropy(self.forward(theta, obs)[0])
+        return self.head.entropy(self.eta(theta, obs))
 
     def kl(self, theta_p: Array, theta_q: Array, obs: Array) -> Array:
         """KL(π_p(·|s) ‖ π_q(·|s)) (...), in nats: the expectation is under the first."""
-        return self.head.kl(self.forward(theta_p, obs)[0], self.forward(theta_q, obs)[0])
+        return self.head.kl(self.eta(theta_p, obs), self.eta(theta_q, obs))
 
 
 def softmax_policy(
@@ -197,9 +217,9 @@ def gaussian_policy(
 def absorb_normalization(policy: Policy, theta: Array, mean: Array, std: Array) -> Array:
     """θ′, in float64, that does with s what θ does with (s − mean)/std; mean, std (D,)."""
     absorbed = theta.astype(np.float64)
-    w, b = policy.network.layers(absorbed)[0]
-    b -= (mean / std) @ w
-    w /= std[:, None]
+    first = policy.network.layers(absorbed)[0]  # W above b
+    first[-1] -= (mean / std) @ first[:-1]
+    first[:-1] /= std[:, None]
     return absorbed
 
 

@@ -16,11 +16,13 @@ def discounted_sum(x: Array, ends: Array, rate: float) -> Array:
     >>> discounted_sum(np.ones((3, 1)), np.zeros((3, 1), bool), 0.5).ravel().tolist()
     [1.75, 1.5, 1.0]
     """
-    total = np.zeros(x.shape, np.result_type(x, 1.0))
-    after = np.zeros_like(total[0])
-    going_on = np.logical_not(ends)
-    for t in reversed(range(len(x))):
-        total[t] = after = x[t] + rate * after * going_on[t]
+    total = np.array(x, np.result_type(x, 1.0))
+    factor = rate * np.logical_not(ends)  # what row t takes of row t + n
+    n = 1  # terms in each row; log₂ T passes
+    while n < len(x):
+        total[:-n] += factor[:-n] * total[n:]
+        factor[:-n] *= factor[n:]
+        n *= 2
     return total
 
 
@@ -92,16 +94,19 @@ def normalize(psi: Array, valid: Array) -> Array:
     return valid * (psi - chosen.mean()) / (chosen.std() + 1e-8)
 
 
+def first_step(ends: Array) -> Array:
+    """(T, B): the row in which the episode of row t begins."""
+    begins = np.concatenate([np.ones_like(ends[:1]), ends[:-1]])
+    return np.maximum.accumulate(begins * np.arange(len(ends))[:, None])
+
+
 def steps_since_start(ends: Array) -> Array:
     """The slides' t (T, B): how many transitions of its episode lie before this one.
 
     >>> steps_since_start(np.array([[False], [True], [False], [False]])).ravel().tolist()
     [0, 1, 0, 1]
     """
-    steps = np.zeros(ends.shape, int)
-    for t in range(1, len(ends)):
-        steps[t] = (steps[t - 1] + 1) * np.logical_not(ends[t - 1])
-    return steps
+    return np.arange(len(ends))[:, None] - first_step(ends)
 
 
 def discounts(ends: Array, gamma: float) -> Array:
@@ -119,7 +124,4 @@ def total_return(rewards: Array, ends: Array, gamma: float) -> Array:
     >>> total_return(np.ones((3, 1)), np.zeros((3, 1), bool), 0.5).ravel().tolist()
     [1.75, 1.75, 1.75]
     """
-    total = reward_to_go(rewards, ends, gamma)
-    for t in range(1, len(rewards)):
-        total[t] = np.where(ends[t - 1], total[t], total[t - 1])
-    return total
+    return np.take_along_axis(reward_to_go(rewards, ends, gamma), first_step(ends), 0)

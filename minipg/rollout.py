@@ -64,10 +64,10 @@ class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
         self.steps = 0
 
     def _check(self, name: str, value: Any) -> None:
-        array = np.asarray(value)
-        bad = ~np.isfinite(array).reshape(len(array), -1).all(1)
-        if bad.any():
-            i = int(bad.argmax())
+        finite = np.isfinite(value)
+        if not finite.all():
+            array = np.asarray(value)
+            i = int((~finite).reshape(len(array), -1).any(1).argmax())
             raise ValueError(f"{name}: expected finite numbers, got {array[i]} in environment {i} "
                              f"at step {self.steps}")  # fmt: skip
 
@@ -180,28 +180,26 @@ def _play(
     steps: int | None,
 ) -> tuple[Batch, Stream]:
     """`steps` steps of the stream, or (None) until each environment ended its first episode."""
-    obs, valid = stream.obs, ~stream.ended
+    obs, playing = stream.obs, ~stream.ended
     all_obs = [obs]
     rows: list[tuple[Array, ...]] = []
-    while len(rows) < steps if steps is not None else valid.any():
-        actions, log_prob = policy.sample(theta, obs, rng)
+    while len(rows) < steps if steps is not None else playing.any():
+        actions = policy.act(theta, obs, rng)
         received, rewards, terminated, truncated, _ = envs.step(to_env(envs, actions))
         obs = _flat(received, theta)
-        rewards = np.array(rewards, np.float64)
         all_obs.append(obs)
-        ended = terminated | truncated
-        rows.append(
-            (actions, rewards * valid, terminated & valid, truncated & valid, valid, log_prob)
-        )
-        valid = ~ended & (valid | (steps is not None))
-    actions, rewards, terminated, truncated, was_valid, log_prob = (
-        np.stack(column) for column in zip(*rows, strict=True)
-    )
-    weight = np.full(envs.num_envs, 1 / envs.num_envs)
+        rows.append((actions, np.array(rewards, np.float64), terminated.copy(), truncated.copy()))
+        playing = playing & ~(terminated | truncated)
+    actions, rewards, terminated, truncated = map(np.stack, zip(*rows, strict=True))
+    ended = terminated | truncated
+    over = np.concatenate([stream.ended[None], ended[:-1]])  # what follows an ending is a reset
+    valid = ~(over if steps is not None else np.logical_or.accumulate(over))
+    played = np.stack(all_obs)
     batch = Batch(
-        np.stack(all_obs), actions, rewards, terminated, truncated, was_valid, log_prob, weight
-    )
-    return batch, Stream(obs, ended)
+        played, actions, rewards * valid, terminated & valid, truncated & valid, valid,
+        policy.log_prob(theta, played[:-1], actions), np.full(len(obs), 1 / len(obs)),
+    )  # fmt: skip
+    return batch, Stream(obs, ended[-1])
 
 
 def recent_returns(envs: Envs) -> tuple[int, float, float]:
@@ -217,6 +215,6 @@ def recent_returns(envs: Envs) -> tuple[int, float, float]:
         return 0, np.nan, np.nan
     return (
         int(envs.episode_count),
-        float(np.mean(envs.return_queue)),
-        float(np.mean(envs.length_queue)),
+        float(sum(envs.return_queue) / len(envs.return_queue)),
+        float(sum(envs.length_queue) / len(envs.length_queue)),
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from minipg import exact
 from minipg.batch import Batch
-from minipg.borders import Array, check_range, check_shape
+from minipg.borders import Array, check_finite, check_range, check_shape
 from minipg.mdp import TabularMDP
 from minipg.policy import Policy
 
@@ -93,6 +93,7 @@ def _tilt(pi: Array, advantage: Array, radius: float) -> Array:
 
 def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> float:
     """E33 L(θ) = E Σ_t (π_θ/π_θk)(a_t|s_t) ψ_t from a batch of π_θk; ψ (T, B) with its γ^t."""
+    check_shape("psi", psi, batch.rewards.shape)
     return float((batch.weight * batch.valid * ratio(policy, theta, batch) * psi).sum())
 
 
@@ -124,9 +125,13 @@ def clipped_surrogate(
     samples inside, exactly 0 of those that the minimum clips; at θ_k it is the policy gradient.
     """
     check_range("number of samples", len(obs), 1)
-    rho = np.exp(policy.log_prob(theta, obs, actions) - log_prob)
+    policy.head.check_actions(actions, obs.shape[:-1])
+    check_shape("psi", psi, obs.shape[:-1])
+    check_finite("psi", psi)
+    eta, tape = policy.forward(theta, obs)
+    rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
     outside = np.where(psi > 0, rho > 1 + clip, rho < 1 - clip)
     value = np.minimum(rho * psi, np.clip(rho, 1 - clip, 1 + clip) * psi).mean()
     inside = np.where(outside, 0.0, rho * psi) / len(obs)
-    gradient = policy.weighted_score(theta, obs, actions, inside)
-    return float(value), gradient, float(outside.mean())
+    deta = inside[:, None].astype(theta.dtype) * policy.head.score(eta, actions)
+    return float(value), policy.vjp(theta, tape, deta), float(outside.mean())

@@ -28,13 +28,9 @@ VIDEOS = (".gif", ".png", ".webp")
 class Mode(Policy):
     """The policy that always takes the most likely action."""
 
-    def sample(
-        self, theta: np.ndarray, obs: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """That action (...) or (..., d) at each observation, and its log π."""
-        eta, _ = self.forward(theta, obs)
-        actions = self.head.mode(eta)
-        return actions, self.head.log_prob(eta, actions)
+    def act(self, theta: np.ndarray, obs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """That action (...) or (..., d) at each observation."""
+        return self.head.mode(self.eta(theta, obs))
 
 
 def environments(args: argparse.Namespace, num_envs: int, mode: str | None) -> Envs:

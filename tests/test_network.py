@@ -70,9 +70,9 @@ def test_vjp_changes_none_of_its_arguments(sizes, rng):
     network, theta, x = draw_network(sizes, rng)
     tape = network.forward(theta, x)[1]
     dy = rng.standard_normal((len(x), sizes[-1]))
-    before = [a.copy() for a in (theta, dy, *tape)]
+    before = [a.copy() for a in (theta, dy, *tape.inputs, *tape.slopes)]
     network.vjp(theta, tape, dy)
-    for a, b in zip((theta, dy, *tape), before, strict=True):
+    for a, b in zip((theta, dy, *tape.inputs, *tape.slopes), before, strict=True):
         np.testing.assert_array_equal(a, b)
 
 

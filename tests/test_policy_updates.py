@@ -14,7 +14,7 @@ from minipg.critic import fit_values, td_errors, value_critic
 from minipg.distributions import Gaussian
 from minipg.kfac import average, factors, solve
 from minipg.linalg import conjugate_gradients
-from minipg.loop import LoopSettings, Samples, learn
+from minipg.loop import AdamSettings, Samples, learn
 from minipg.mdp_env import TabularVectorEnv
 from minipg.natural import SOLVERS, fisher_matrix, natural_gradient
 from minipg.optim import adam_init
@@ -176,9 +176,9 @@ def test_kronecker_factors_are_exact_for_one_sample(drawn, rng):
     theta = 0.5 * theta
     obs = rng.standard_normal((1, policy.network.sizes[0]))
     whole = fisher_matrix(policy, theta, obs, np.ones(1))
-    for (w, b, _), (a, g) in zip(policy.network.slices, factors(policy, theta, obs).layers,
+    for (at, _), (a, g) in zip(policy.network.slices, factors(policy, theta, obs).layers,
                                  strict=True):  # fmt: skip
-        block = whole[w.start : b.stop, w.start : b.stop]
+        block = whole[at, at]
         np.testing.assert_allclose(np.kron(a, g), block, rtol=1e-9,
                                    atol=1e-10 * (1 + np.abs(block).max()))  # fmt: skip
 
@@ -210,13 +210,12 @@ def test_the_factored_solve_is_that_of_the_damped_blocks(drawn, rng, damping):
     obs = rng.standard_normal((5, policy.network.sizes[0]))
     kronecker, g = factors(policy, theta, obs), rng.standard_normal(theta.shape)
     x = solve(policy, kronecker, g, damping)
-    for (w, b, _), (a, s) in zip(policy.network.slices, kronecker.layers, strict=True):
+    for (at, _), (a, s) in zip(policy.network.slices, kronecker.layers, strict=True):
         ratio = np.sqrt((np.trace(a) / len(a)) / max(np.trace(s) / len(s), 1e-12))
         left = a + ratio * np.sqrt(damping) * np.eye(len(a))
         right = s + np.sqrt(damping) / ratio * np.eye(len(s))
-        part = slice(w.start, b.stop)
-        expected = np.linalg.solve(np.kron(left, right), g[part])
-        np.testing.assert_allclose(x[part], expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+        expected = np.linalg.solve(np.kron(left, right), g[at])
+        np.testing.assert_allclose(x[at], expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
     log_std = slice(policy.network.num_params, None)
     np.testing.assert_allclose(x[log_std], g[log_std] / (2 + damping))
 
@@ -347,7 +346,7 @@ def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
 @pytest.mark.equation("E24")
 def test_the_loop_hands_the_update_scaled_gae_of_the_critic_before_its_refit(seed):
     """Two iterations written out, with an update that only looks."""
-    settings = LoopSettings(gamma=0.9, lam=0.7, n_steps=6, critic_epochs=2)
+    settings = AdamSettings(0.9, 0.7, n_steps=6, critic_epochs=2, critic_minibatch=9)
     policy, theta, seen = softmax_policy(4, 2), np.linspace(-1, 1, 10), []
 
     def look(policy, theta, samples, settings, state, rng):
@@ -371,5 +370,5 @@ def test_the_loop_hands_the_update_scaled_gae_of_the_critic_before_its_refit(see
         np.testing.assert_array_equal(samples.obs, batch.obs[:-1][batch.valid])
         np.testing.assert_array_equal(samples.log_prob, batch.log_prob[batch.valid])
         target = (values + adv)[batch.valid]
-        phi, state = fit_values(critic, phi, state, samples.obs, target, 2, 0.003, rng)
+        phi, state = fit_values(critic, phi, state, samples.obs, target, 2, 9, 0.003, rng)
     assert len(seen) == 2

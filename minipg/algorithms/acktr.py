@@ -38,6 +38,8 @@ class Settings(LoopSettings):
         check_range("damping", self.damping, np.finfo(float).tiny)
         check_range("decay", self.decay, 0, 1)
         check_range("learning_rate", self.learning_rate, 0)
+        check_range("critic_learning_rate", self.critic_learning_rate, 0)
+        check_range("critic_epochs", self.critic_epochs, 1)
         check_range("critic_delta", self.critic_delta, np.finfo(float).tiny)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minipg.borders import Array, check_range
-from minipg.loop import LoopSettings, Samples, learn
+from minipg.loop import AdamSettings, Samples, learn
 from minipg.optim import AdamState, adam, adam_init, clip_norm
 from minipg.policy import Policy
 from minipg.rollout import Envs
@@ -16,7 +16,7 @@ from minipg.surrogate import clipped_surrogate
 
 
 @dataclass(frozen=True)
-class Settings(LoopSettings):
+class Settings(AdamSettings):
     """The algorithm's options; ValueError for one out of its range."""
 
     clip: float = field(default=0.2, metadata={"help": "ε: the ratio counts within 1 ± ε"})

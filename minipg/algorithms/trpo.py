@@ -38,12 +38,14 @@ def update(
                "refused_surrogate": 0, "refused_kl": 0, "refused_not finite": 0}  # fmt: skip
     if curvature <= 0:
         return theta, None, figures
+    before = policy.eta(theta, obs)
 
     def measure(candidate: Array) -> tuple[float, float]:
         """L and KL of the whole batch; what overflows is refused as not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            ratio = np.exp(policy.log_prob(candidate, obs, actions) - log_prob)
-            kl = policy.kl(candidate, theta, obs).mean(dtype=np.float64)
+            eta = policy.eta(candidate, obs)
+            ratio = np.exp(policy.head.log_prob(eta, actions) - log_prob)
+            kl = policy.head.kl(eta, before).mean(dtype=np.float64)
             return float(((ratio - 1) * psi).mean(dtype=np.float64)), float(kl)
 
     step = trust_region_step(g, x, curvature, settings.delta)

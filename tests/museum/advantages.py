@@ -104,7 +104,7 @@ def psi_of_the_update(loop: Module, seed: int) -> np.ndarray:
         return theta, state, {}
 
     envs = adapt(TabularVectorEnv(p.mdp, 8))
-    next(loop.learn(envs, p.policy, p.theta, loop.LoopSettings(gamma=GAMMA), 1,
+    next(loop.learn(envs, p.policy, p.theta, loop.AdamSettings(gamma=GAMMA), 1,
                     np.random.default_rng(seed), update))  # fmt: skip
     return seen[0]
 
@@ -155,7 +155,7 @@ BUGS = [
         "going_on * values[1:]", "going_on * np.vstack([values[1:-1], values[-2:-1]])",
         gae_is_its_sum, stream_bias_of_returns),
     Bug(5, "GAE cut by the `done` of the next step", "SB3 #105, #185; spinningup #50", RETURNS,
-        "after * going_on[t]", "after * going_on[min(t + 1, len(x) - 1)]",
+        "np.logical_not(ends)  #", "np.logical_not(np.vstack([ends[1:], ends[-1:]]))  #",
         gae_is_its_sum, stream_bias_of_returns),
     Bug(6, "the window's last value counted twice", "rl-triton #4", RETURNS,
         "going_on * values[1:]", "going_on * np.vstack([values[1:-1], 2 * values[-1:]])",

@@ -99,14 +99,12 @@ def wrong_actions(rollout: Module, seed: int) -> tuple[float, str]:
 ROLLOUT = minipg.rollout
 BUGS = [
     Bug(7, "autoreset rows learned from as data", "CleanRL #499; rl_games #362; torchrl #2477",
-        ROLLOUT, "& valid, valid, log_prob)", "& valid, valid | True, log_prob)",
+        ROLLOUT, "truncated & valid, valid,", "truncated & valid, valid | True,",
         reset_rows_are_no_data, target_error),
     Bug(10, "log-probability of the clipped action", "tianshou #312; CleanRL #240", ROLLOUT,
-        "        received, rewards,",
-        "        box = envs.unwrapped.single_action_space\n"
-        "        clipped = np.clip(actions, box.low, box.high)\n"
-        "        log_prob = policy.log_prob(theta, obs, clipped)\n"
-        "        received, rewards,", log_prob_is_of_the_raw_action, ratio_error),
+        "played[:-1], actions)",
+        "played[:-1], np.clip(actions, (box := envs.unwrapped.single_action_space).low, box.high))",
+        log_prob_is_of_the_raw_action, ratio_error),
     Bug(23, "observations aliased to the environment's buffer", "SuperSuit #116; baselines #418",
         ROLLOUT, "np.array(obs, theta.dtype)", "np.asarray(obs, theta.dtype)",
         observations_are_copies, wrong_observations),
