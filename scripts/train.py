@@ -65,8 +65,9 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
     if args.shared and args.algorithm != "actor_critic":
         raise ValueError(f"--shared: expected with actor_critic, got {args.algorithm}")
     envs = make_envs(
-        args.env, args.num_envs, args.mode, args.max_episode_steps, args.rescale_actions
-    )
+        args.env, args.num_envs, args.mode, args.max_episode_steps, args.rescale_actions,
+        args.env_kwargs,
+    )  # fmt: skip
     spec = envs.unwrapped.spec
     threshold = spec.reward_threshold if spec else None
     endless = args.max_episode_steps is None and (spec is None or spec.max_episode_steps is None)
