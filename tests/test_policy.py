@@ -259,7 +259,7 @@ def test_bad_actions_are_named():
     with pytest.raises(ValueError, match="actions: expected finite"):
         gaussian.log_prob(np.zeros(3), obs, np.full((1, 1), np.nan))
     many, zeros = multi_softmax_policy(1, (2, 3)), np.zeros(10)
-    for actions, message in (([0, 3], "below"), ([-1, 0], "below"), ([0.0, 1.0], "whole")):
+    for actions, message in (([2, 2], "below"), ([-1, 0], "below"), ([0.0, 1.0], "whole")):
         with pytest.raises(ValueError, match=f"actions: expected .*{message}"):
             many.log_prob(zeros, obs, np.array([actions]))
     with pytest.raises(ValueError, match=r"expected shape \(1, 2\), got \(1, 1\)"):
