@@ -116,7 +116,7 @@ class QCritic:
 
     def __post_init__(self) -> None:
         if not isinstance(self.policy.head, Softmax):
-            raise ValueError(f"critic: expected discrete actions for q, got {self.policy.head}")
+            raise ValueError(f"critic: expected Discrete actions for q, got {self.policy.head}")
 
     def init(self, rng: np.random.Generator, dtype: DTypeLike) -> Array:
         return self.network.init(rng, 1.0, dtype)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from gymnasium.wrappers.vector import (
     ClipAction,
     FlattenObservation,
@@ -17,7 +17,7 @@ from gymnasium.wrappers.vector import (
 
 from minipg.batch import Batch
 from minipg.borders import Array, check_range
-from minipg.policy import Policy, gaussian_policy, softmax_policy
+from minipg.policy import Policy, gaussian_policy, multi_softmax_policy, softmax_policy
 
 Envs = gym.vector.VectorEnv[Any, Any, Any]
 
@@ -28,12 +28,15 @@ def make_envs(
     mode: str | None = None,
     max_episode_steps: int | None = None,
     rescale_actions: bool = False,
+    env_kwargs: dict[str, Any] | None = None,
 ) -> Envs:
     """B copies of a registered environment; observations flat, Box actions clipped by Gymnasium.
 
     mode: None (the environment's own vectorised form, else sync), "sync" or "async".
     rescale_actions: [−1, 1] is mapped onto the bounds of a Box first.
-    Raises ValueError for an unknown environment, mode or number, or bounds that are infinite.
+    env_kwargs: keyword arguments of the environment itself.
+    Raises ValueError for an unknown environment, mode or number, bounds that are infinite, and
+    whatever the environment raises on being made.
     """
     check_range("num_envs", num_envs, 1)
     limit: dict[str, Any] = {}
@@ -41,9 +44,10 @@ def make_envs(
         check_range("max_episode_steps", max_episode_steps, 1)
         limit = {"max_episode_steps": max_episode_steps}
     try:
-        envs = gym.make_vec(env_id, num_envs, mode, **limit)
-    except (gym.error.Error, ImportError, ValueError) as error:
-        raise ValueError(f"env {env_id!r}: {error}") from error
+        envs = gym.make_vec(env_id, num_envs, mode, **limit, **(env_kwargs or {}))
+    except Exception as error:  # of the environment's own code, any
+        made = f"env {env_id!r}" + (f" with {env_kwargs}" if env_kwargs else "")
+        raise ValueError(f"{made}: {type(error).__name__}: {error}") from error
     return adapt(envs, rescale_actions)
 
 
@@ -111,23 +115,31 @@ def policy_for(
     state_dependent_std: bool = False,
     value_head: bool = False,
 ) -> Policy:
-    """Softmax for Discrete actions (any start), diagonal Gaussian for Box; else ValueError."""
+    """Softmax for Discrete actions, one a dimension for MultiDiscrete and MultiBinary (any start
+    and shape), diagonal Gaussian for Box; else ValueError.
+    """
     space = envs.single_action_space
     obs_size = int(np.prod(envs.single_observation_space.shape or (1,)))
     if isinstance(space, Discrete):
         return softmax_policy(obs_size, int(space.n), hidden, value_head)
+    if isinstance(space, MultiDiscrete | MultiBinary):
+        nvec = space.nvec if isinstance(space, MultiDiscrete) else np.full(space.shape, 2)
+        return multi_softmax_policy(obs_size, tuple(nvec.ravel().tolist()), hidden, value_head)
     if isinstance(space, Box):
         size = int(np.prod(space.shape))
         return gaussian_policy(obs_size, size, hidden, state_dependent_std, value_head)
-    raise ValueError(f"action space: expected Discrete or Box, got {space}")
+    raise ValueError(
+        f"action space: expected Discrete, MultiDiscrete, MultiBinary or Box, got {space}"
+    )
 
 
 def to_env(envs: Envs, actions: Array) -> Array:
-    """The policy's actions, 0 … n−1 or (B, d), as the environment's: from start, in its shape."""
+    """The policy's actions, (B,) or (B, d), as the environment's: from its start, in its shape."""
     space = envs.single_action_space
     if isinstance(space, Discrete):
         return actions + space.start
-    return actions.reshape(-1, *(space.shape or ())).astype(space.dtype)
+    shaped = actions.reshape(-1, *(space.shape or ())).astype(space.dtype)
+    return shaped + space.start if isinstance(space, MultiDiscrete) else shaped
 
 
 def _flat(obs: Any, theta: Array) -> Array:

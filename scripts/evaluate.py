@@ -18,7 +18,7 @@ import numpy as np
 import runs
 
 from minipg.policy import Policy, load_policy
-from minipg.rollout import Envs, adapt, make_envs, play_episodes
+from minipg.rollout import Envs, make_envs, play_episodes
 
 SIDE_BY_SIDE = 100
 QUANTILES = (5, 25, 50, 75, 95)  # percent
@@ -33,9 +33,13 @@ class Mode(Policy):
         return self.head.mode(self.eta(theta, obs))
 
 
-def environments(args: argparse.Namespace, num_envs: int, mode: str | None) -> Envs:
-    """Those the run was trained on, without normalisation: the saved θ acts on what they give."""
-    return make_envs(args.env, num_envs, mode, args.max_episode_steps, args.rescale_actions)
+def environments(args: argparse.Namespace, num_envs: int, mode: str | None, **more: Any) -> Envs:
+    """Those the run was trained on, without normalisation: the saved θ acts on what they give.
+
+    more: keyword arguments of the environment beside those it was trained with.
+    """
+    return make_envs(args.env, num_envs, mode, args.max_episode_steps, args.rescale_actions,
+                     {**args.env_kwargs, **more})  # fmt: skip
 
 
 def evaluate(
@@ -78,13 +82,11 @@ class Film(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
 
 def film(args: argparse.Namespace, policy: Policy, theta: np.ndarray, path: Path) -> None:
     """Write one episode as a moving picture; ValueError where the environment draws none."""
-    limit = {} if args.max_episode_steps is None else {"max_episode_steps": args.max_episode_steps}
     modes = environments(args, 1, "sync").metadata.get("render_modes", [])
     if "rgb_array" not in modes:
         raise ValueError(f"--video: expected an environment that draws rgb_array, got {modes}")
     try:
-        envs = gym.make_vec(args.env, 1, "sync", render_mode="rgb_array", **limit)
-        envs = Film(adapt(envs, args.rescale_actions))
+        envs = Film(environments(args, 1, "sync", render_mode="rgb_array"))
         play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 2]))
     except (gym.error.Error, ImportError) as error:  # they say what to install
         raise ValueError(f"--video: {error}") from error

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import platform
 import sys
 from pathlib import Path
@@ -34,6 +35,15 @@ def sizes(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(",") if size)
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """From '{"size": 8}' to a dictionary; ValueError for anything else, NaN and infinity too."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(text)
+    json.dumps(value, allow_nan=False)  # raises
+    return value
+
+
 def parser(env: str | None = None) -> argparse.ArgumentParser:
     """One subcommand an algorithm; its own options are the fields of its Settings.
 
@@ -45,7 +55,9 @@ def parser(env: str | None = None) -> argparse.ArgumentParser:
     for name, (_, settings) in ALGORITHMS.items():
         sub = commands.add_parser(name)
         add = sub.add_argument
-        add("env", help="a Gymnasium environment, ID or module:ID, Discrete or Box actions")
+        add("env", help="a Gymnasium environment, ID or module:ID")
+        add("--env-kwargs", type=json_object, default={}, metavar="JSON",
+            help='its keyword arguments: {"is_slippery": false} (%(default)s)')  # fmt: skip
         add("--seed", type=int, default=0, help="determines all but the seconds (%(default)s)")
         add("--steps", type=int, default=400_000, help="environment steps (%(default)s)")
         add("--num-envs", type=int, default=16, help="environments side by side (%(default)s)")
@@ -91,6 +103,7 @@ def interrupted(folder: Path) -> tuple[argparse.Namespace, dict[str, Any]]:
             words.append(f"--{option}" if value else f"--no-{option}")
         elif name not in ("algorithm", "env", "out", "threshold", "versions") and value is not None:
             text = ",".join(map(str, value)) if isinstance(value, list) else value
+            text = json.dumps(value) if isinstance(value, dict) else text
             words.append(f"--{option}={text}")
     args = parser().parse_args([*words, f"--out={folder}"])
     if missing := sorted(set(vars(args)) - set(config)):

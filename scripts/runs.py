@@ -142,8 +142,9 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def read_options(folder: Path) -> argparse.Namespace:
     """What an evaluation needs of config.json, checked; ValueError if it is no run folder."""
-    config = read_config(folder)
-    kinds = {"algorithm": str, "env": str, "seed": int, "mode": str | None, "rescale_actions": bool,
+    config = {"env_kwargs": {}, **read_config(folder)}  # earlier runs have none
+    kinds = {"algorithm": str, "env": str, "env_kwargs": dict, "seed": int,
+             "mode": str | None, "rescale_actions": bool,
              "max_episode_steps": int | None, "threshold": int | float | None}  # fmt: skip
     for name, kind in kinds.items():
         if name not in config or not isinstance(config[name], kind):

@@ -26,20 +26,26 @@ from options import ALGORITHMS, VERSIONS, interrupted, parser
 from presets import PRESETS
 from tqdm import tqdm
 
+import minipg
 from minipg.policy import absorb_normalization, load_policy
 from minipg.rollout import Envs, make_envs, policy_for
 from minipg.state import State, environment_state, restore_environments
 
+OURS = Path(__file__).parent, Path(minipg.__file__).parent
+LENGTHS = "learning_rate", "delta", "std"  # what an algorithm calls how far it steps
 
-def reason(error: Exception) -> str:
+
+def reason(error: BaseException, go_on: str, lengths: list[str]) -> str:
     """What went wrong, in one line; of an error that is not ours also its kind and place."""
-    if type(error) is ValueError:
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    place, text = traceback.extract_tb(error.__traceback__)[-1], str(error)
+    if type(error) is ValueError and any(map(Path(place.filename).is_relative_to, OURS)):
+        if ": expected finite numbers" in text and not text.startswith(("obs", "reward")):
+            text += f"; the training diverged: a smaller {' or '.join(lengths)}?"
+        return text
     kind = type(error).__name__
     if isinstance(error, EOFError | ConnectionError):
         kind = f"a worker process died, {kind}"
-    return f"{kind}: {error} ({place.filename}:{place.lineno})"
+    return f"{kind}: {text} ({place.filename}:{place.lineno}){go_on}"
 
 
 def abandon(envs: Envs) -> None:
@@ -65,8 +71,9 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
     if args.shared and args.algorithm != "actor_critic":
         raise ValueError(f"--shared: expected with actor_critic, got {args.algorithm}")
     envs = make_envs(
-        args.env, args.num_envs, args.mode, args.max_episode_steps, args.rescale_actions
-    )
+        args.env, args.num_envs, args.mode, args.max_episode_steps, args.rescale_actions,
+        args.env_kwargs,
+    )  # fmt: skip
     spec = envs.unwrapped.spec
     threshold = spec.reward_threshold if spec else None
     endless = args.max_episode_steps is None and (spec is None or spec.max_episode_steps is None)
@@ -145,14 +152,14 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
     except KeyboardInterrupt:
         save()
         raise KeyboardInterrupt(go_on if writer.begun else "nothing was written") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an environment may exit
         save()
+        lengths = ["--" + name.replace("_", "-") for name in names if name.endswith(LENGTHS)]
         if not writer.begun:
-            raise ValueError(reason(error)) from error
+            raise ValueError(reason(error, "", lengths)) from error
         over = state.env_steps >= args.steps
         where = "after training" if over else f"in iteration {writer.iterations + 1}"
-        hint = "" if isinstance(error, ValueError) else f"; {go_on}"
-        raise ValueError(f"stopped {where}: {reason(error)}{hint}") from error
+        raise ValueError(f"stopped {where}: {reason(error, f'; {go_on}', lengths)}") from error
     print("{algorithm} on {env}, seed {seed}: {env_steps} steps in {seconds:.1f} s; {episodes} "
           "episodes: mean return {mean_return:.1f} ± {stderr:.1f}, threshold {threshold}"
           .format(**result))  # fmt: skip
@@ -176,4 +183,5 @@ def main(argv: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    np.seterr(all="ignore")  # the checks name what is not finite
     sys.exit(main())

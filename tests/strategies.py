@@ -1,15 +1,18 @@
 """Hypothesis strategies: random tables, policies, problems and patterns of endings."""
 
+from functools import reduce
+
 import numpy as np
 from hypothesis import strategies as st
 
 from claims import Problem
-from minipg.distributions import Softmax
+from minipg.distributions import MultiSoftmax, Softmax
 from minipg.mdp import TabularMDP
-from minipg.policy import Policy, gaussian_policy, softmax_policy
+from minipg.policy import Policy, gaussian_policy, multi_softmax_policy, softmax_policy
 
 SEEDS = st.integers(0, 2**32 - 1)
 RNGS = SEEDS.map(np.random.default_rng)
+NVECS = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
 HIDDEN = st.lists(st.integers(1, 4), max_size=2).map(tuple)
 GAMMAS = st.sampled_from([0.0, 0.5, 0.9, 0.99, 1.0])
 
@@ -43,11 +46,14 @@ def problems(draw: st.DrawFn, **kwargs: object) -> Problem:
 
 @st.composite
 def policies(draw: st.DrawFn, actions: str = "any") -> tuple[Policy, np.ndarray]:
-    """A policy of either head (or of one: "softmax", "gaussian") and a θ."""
+    """A policy of any head (or of one: "softmax", "multi", "gaussian") and a θ."""
     obs_size, hidden = draw(st.integers(1, 3)), draw(HIDDEN)
-    kind = draw(st.sampled_from(["softmax", "gaussian"])) if actions == "any" else actions
+    kinds = ["softmax", "multi", "gaussian"] if actions == "any" else [actions]
+    kind = draw(st.sampled_from(kinds))
     if kind == "softmax":
         policy = softmax_policy(obs_size, draw(st.integers(2, 4)), hidden)
+    elif kind == "multi":
+        policy = multi_softmax_policy(obs_size, draw(NVECS.filter(lambda n: max(n) > 1)), hidden)
     else:
         policy = gaussian_policy(obs_size, draw(st.integers(1, 3)), hidden, draw(st.booleans()))
     return policy, draw(RNGS).standard_normal(policy.num_params)
@@ -65,6 +71,11 @@ def nodes(head, eta, order=8):
     """Actions (M, n or M, d) and weights (M,) with E f = Σ w f, for one η (K,)."""
     if isinstance(head, Softmax):
         return np.arange(head.n), head.probs(eta)
+    if isinstance(head, MultiSoftmax):
+        actions = np.stack(np.meshgrid(*map(np.arange, head.nvec), indexing="ij"), -1)
+        logits = np.split(eta, np.cumsum(head.nvec)[:-1])
+        probs = [Softmax(n).probs(x) for n, x in zip(head.nvec, logits, strict=True)]
+        return actions.reshape(-1, len(probs)), reduce(np.multiply.outer, probs).ravel()
     z, w = np.polynomial.hermite_e.hermegauss(order)
     grid = np.stack(np.meshgrid(*[z] * head.d, indexing="ij"), -1).reshape(-1, head.d)
     weights = np.stack(np.meshgrid(*[w / w.sum()] * head.d, indexing="ij"), -1)

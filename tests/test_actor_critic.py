@@ -308,7 +308,7 @@ def test_the_ascent_direction_by_complex_step_alone_and_shared(rng, gaussian, en
 
 
 def test_make_critic_refuses():
-    with pytest.raises(ValueError, match="critic: expected discrete actions for q, got Gaussian"):
+    with pytest.raises(ValueError, match="critic: expected Discrete actions for q, got Gaussian"):
         make_critic("q", gaussian_policy(2, 1))
     with pytest.raises(ValueError, match="critic: expected v, q or compatible, got 'w'"):
         make_critic("w", softmax_policy(2, 2))

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import RNGS, nodes
+from scipy.linalg import block_diag
+from strategies import NVECS, RNGS, nodes
 
 from minipg.check import central_difference, check_mean, complex_step
-from minipg.distributions import Gaussian, Softmax
+from minipg.distributions import Gaussian, MultiSoftmax, Softmax
 
-HEADS = st.one_of(st.integers(2, 5).map(Softmax), st.integers(1, 3).map(Gaussian))
+HEADS = st.one_of(
+    st.integers(2, 5).map(Softmax), NVECS.map(MultiSoftmax), st.integers(1, 3).map(Gaussian)
+)
 
 
 def draw_actions(head, eta, rng):
@@ -85,6 +88,43 @@ def test_gaussian_over_d_dimensions_is_the_sum_of_d_of_one(d, rng):
         np.testing.assert_allclose(got, np.sum(terms, 0), rtol=1e-12)
 
 
+@given(NVECS, RNGS)
+@pytest.mark.pitfall(18)
+def test_softmax_over_d_dimensions_is_the_sum_of_d_of_one(nvec, rng):
+    """Log-probability, entropy and KL are sums, the rest stands side by side or in blocks."""
+    whole, ones, ends = MultiSoftmax(nvec), [Softmax(n) for n in nvec], np.cumsum(nvec)[:-1]
+    eta, other, u = rng.standard_normal((3, 4, whole.size))
+    a = whole.sample(eta, rng)
+    parts = list(zip(ones, *(np.split(x, ends, 1) for x in (eta, other, u)), a.T, strict=True))
+    for got, terms in (
+        (whole.log_prob(eta, a), [one.log_prob(e, x) for one, e, _, _, x in parts]),
+        (whole.entropy(eta), [one.entropy(e) for one, e, *_ in parts]),
+        (whole.kl(eta, other), [one.kl(e, o) for one, e, o, *_ in parts]),
+    ):
+        assert got.shape == (4,)
+        np.testing.assert_allclose(got, np.sum(terms, 0), rtol=1e-12, atol=1e-14)
+    for got, beside in (
+        (whole.score(eta, a), [one.score(e, x) for one, e, _, _, x in parts]),
+        (whole.entropy_gradient(eta), [one.entropy_gradient(e) for one, e, *_ in parts]),
+        (whole.fisher_product(eta)(u), [one.fisher_product(e)(v) for one, e, _, v, _ in parts]),
+    ):
+        np.testing.assert_allclose(got, np.concatenate(beside, 1), rtol=1e-12, atol=1e-14)
+    for name in ("fisher", "fisher_root"):
+        blocks = [getattr(one, name)(e) for one, e, *_ in parts]
+        expected = [block_diag(*(b[k] for b in blocks)) for k in range(4)]
+        np.testing.assert_allclose(getattr(whole, name)(eta), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(whole.mode(eta).T, [one.mode(e) for one, e, *_ in parts])
+
+
+@given(HEADS, RNGS)
+def test_the_root_and_the_product_are_of_the_fisher_matrix(head, rng):
+    eta, u = rng.standard_normal((2, 4, head.size))
+    root, fisher = head.fisher_root(eta), head.fisher(eta)
+    np.testing.assert_allclose(root @ root.swapaxes(1, 2), fisher, rtol=1e-12, atol=1e-14)
+    expected = (fisher @ u[..., None])[..., 0]
+    np.testing.assert_allclose(head.fisher_product(eta)(u), expected, rtol=1e-11, atol=1e-13)
+
+
 @pytest.mark.pitfall(17)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_finite_at_the_extremes(dtype):
@@ -92,7 +132,8 @@ def test_finite_at_the_extremes(dtype):
     logits = np.array([[1e4, -1e4, 0], [-1e4, -1e4, -1e4], [0, 1e4, 1e4]], dtype)
     log_std = np.array([[20, -20], [-20, 20], [-20, -20]], dtype)
     eta = np.concatenate([np.array([[0, 1], [1, 0], [-1, 1]], dtype), log_std], 1)
-    for head, parameters in ((softmax, logits), (gaussian, eta)):
+    many = np.concatenate([logits, logits[::-1, :2]], 1)
+    for head, parameters in ((softmax, logits), (MultiSoftmax((3, 2)), many), (gaussian, eta)):
         a = draw_actions(head, parameters, np.random.default_rng(0))
         with np.errstate(all="raise", under="ignore"):
             for x in (
@@ -101,6 +142,9 @@ def test_finite_at_the_extremes(dtype):
                 head.entropy(parameters),
                 head.kl(parameters, parameters[::-1]),
                 head.fisher(parameters),
+                head.fisher_root(parameters),
+                head.fisher_product(parameters)(parameters),
+                head.entropy_gradient(parameters),
             ):
                 assert np.isfinite(x).all()
                 assert x.dtype == dtype
@@ -112,6 +156,9 @@ def test_softmax_never_draws_an_impossible_action(seed):
     logits = np.array([-1e4, 0, -1e4, 1, -1e4], np.float32)
     a = Softmax(5).sample(np.tile(logits, (2000, 1)), np.random.default_rng(seed))
     assert set(a.tolist()) <= {1, 3}
+    many = MultiSoftmax((2, 5, 1))  # nor one that is only padding
+    a = many.sample(np.tile([0, 0, *logits, -1e4], (2000, 1)), np.random.default_rng(seed))
+    assert [set(column) for column in a.T.tolist()] == [{0, 1}, {1, 3}, {0}]
 
 
 def test_samples_follow_the_distribution():
@@ -122,6 +169,11 @@ def test_samples_follow_the_distribution():
     hits = np.eye(4)[head.sample(np.tile(eta, (n, 1)), rng)]
     assert check_mean(hits, head.probs(eta), np.ones(4), 1e-6).accepted
     assert not check_mean(hits, head.probs(eta + [0.2, 0, 0, 0]), np.ones(4), 1e-6).accepted
+    head, eta = MultiSoftmax((2, 3)), np.array([0.5, 0.0, -1.0, 0.3, 1.0])
+    actions, probs = nodes(head, eta)  # of both dimensions at once: they are independent
+    hits = (head.sample(np.tile(eta, (n, 1)), rng)[:, None] == actions).all(-1)
+    assert check_mean(hits, probs, np.ones(6), 1e-6).accepted
+    assert not check_mean(hits, nodes(head, eta + [0.2, 0, 0, 0, 0])[1], np.ones(6), 1e-6).accepted
     gaussian = Gaussian(2)
     eta = np.array([1.0, -2.0, 0.5, -0.5])
     z = gaussian.sample(np.tile(eta, (n, 1)), rng)

@@ -2,9 +2,11 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -183,6 +185,31 @@ def test_a_disk_full_from_the_start_leaves_nothing(tmp_path, monkeypatch, capsys
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kilobytes", [4, 16])
+def test_a_write_that_fails_half_way_through_a_file(tmp_path, kilobytes):
+    """The system's own error, of a limit on the size of files: in state.npz or in progress.csv."""
+    run, short = tmp_path / "run", ["--n-steps", "1", "--max-episode-steps", "9"]
+    words = [*A2C, *short, "--steps", "600"]
+    limit = (1024 * kilobytes, resource.RLIM_INFINITY)
+    done = subprocess.run([sys.executable, TRAIN, *words, "--out", run], capture_output=True,
+                          text=True, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+                          )  # fmt: skip
+    assert done.returncode == 2
+    *bar, error = done.stderr.splitlines()
+    assert all("steps/s" in line or not line for line in bar)
+    assert os.strerror(errno.EFBIG) in error
+    if kilobytes == 4:  # not even the first iteration
+        assert "--out: expected a folder that can be made" in error
+        assert not list(tmp_path.iterdir())
+        return
+    check_whole(run)
+    assert not list(run.glob(".*"))
+    assert train.main(["--resume", str(run)]) == 0
+    check_whole(run)
+    assert runs.read_checkpoint(run)["state"].env_steps == 600
+
+
 class Faulty(CartPoleEnv):
     """Breaks in some way at the 200th step after `how` is set."""
 
@@ -194,9 +221,15 @@ class Faulty(CartPoleEnv):
             Faulty.count = 0
             if Faulty.how == "raise":
                 raise RuntimeError("the simulator\nfell over")
+            if Faulty.how == "value":
+                raise ValueError("no such joint")
+            if Faulty.how == "exit":
+                sys.exit("window closed")
             if Faulty.how == "die":
                 os.kill(os.getpid(), signal.SIGKILL)
         obs, reward, *rest = super().step(action)
+        if Faulty.count == 199 and Faulty.how == "inf":
+            obs = obs * np.float32(np.inf)
         return obs, float("nan") if Faulty.count == 199 and Faulty.how == "nan" else reward, *rest
 
 
@@ -212,7 +245,13 @@ def faulty(monkeypatch):
 @pytest.mark.parametrize(
     ("how", "mode", "message"),
     [("raise", "sync", r"stopped in iteration 14: RuntimeError: the simulator fell over \(/.*:\d+"),
+     ("value", "sync", r"iteration 14: ValueError: no such joint \(/.*/test_faults.py:\d+"),
+     ("exit", "sync", r"iteration 14: SystemExit: window closed \(/.*/test_faults.py:\d+"),
      ("nan", "sync", "stopped in iteration 14: reward: expected finite numbers, got nan in env"),
+     ("inf", "sync", r"iteration 14: observation: expected finite numbers, got \[.*\] in env"),
+     ("nan", "async", "iteration 28: reward: expected finite numbers, got nan in environment 0"),
+     pytest.param("raise", "async", "iteration 28: RuntimeError: the simulator fell over",
+                  marks=pytest.mark.filterwarnings("ignore:.*ERROR")),  # its worker's traceback
      ("die", "async", "stopped in iteration 28: a worker process died, EOFError")],
 )  # fmt: skip
 def test_an_environment_that_breaks_in_the_middle(
@@ -223,7 +262,8 @@ def test_an_environment_that_breaks_in_the_middle(
     assert train.main([*faulty, "--mode", mode, "--out", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.search(message, error), error
-    assert ("go on with" in error) == (how != "nan")
+    assert ("go on with" in error) == (how not in ("nan", "inf"))
+    assert "diverged" not in error
     assert f"iteration {check_whole(run) + 1}:" in error
     monkeypatch.setattr(Faulty, "how", "")
     assert train.main(["--resume", str(run)]) == 0
@@ -247,12 +287,52 @@ def test_an_environment_that_raises_at_once_or_in_the_evaluation(
     assert train.main(["--resume", str(tmp_path / "run")]) == 0
 
 
+def test_a_worker_that_dies_between_two_steps(tmp_path, capsys):
+    run, add = tmp_path / "run", runs.Writer.add
+
+    def kill(self, *args, **more):
+        add(self, *args, **more)
+        if self.iterations == 5:
+            worker = multiprocessing.active_children()[0]
+            worker.kill()
+            worker.join()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs.Writer, "add", kill)
+        assert train.main([*A2C, "--mode", "async", "--steps", "300", "--out", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search("^train: stopped in iteration 6: a worker process died, .*; go on with", error)
+    assert check_whole(run) == 5
+    assert not multiprocessing.active_children()
+    assert train.main(["--resume", str(run)]) == 0
+
+
+@pytest.mark.parametrize("command", ["train.py", "evaluate.py"])
+def test_a_module_in_a_run_folder_is_not_imported(tmp_path, command):
+    """Not even with the folder as the current one."""
+    run = tmp_path / "run"
+    stop_after(2, [*A2C, "--out", str(run)])
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "env": "payload:CartPole-v1"}))
+    (run / "payload.py").write_text("open('boom', 'w')")
+    words = ["--resume", "."] if command == "train.py" else ["."]
+    done = subprocess.run([sys.executable, TRAIN.parent / command, *words], cwd=run,
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 2
+    assert "No module named 'payload'" in done.stderr
+    assert not (run / "boom").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [(["actor_critic", "--optimiser", "sgd", "--learning-rate", "1e300"], "parameters|gradient"),
      (["actor_critic", "--critic-learning-rate", "1e300"], "critic after the step|gradient"),
      (["ppo", "--learning-rate", "1e300"], "parameters|theta|gradient"),
-     (["reinforce", "--learning-rate", "1e300"], "parameters after the step")],
+     (["reinforce", "--learning-rate", "1e300"], "parameters after the step"),
+     (["npg", "--delta", "1e300"], "parameters after the step"),
+     (["trpo", "--critic-learning-rate", "1e300"], "psi"),
+     (["acktr", "--critic-delta", "1e300"], "psi"),
+     (["cem", "--std", "1e300"], "theta")],
     ids=str,
 )  # fmt: skip
 def test_a_diverging_learning_rate_stops_with_its_reason(tmp_path, capsys, words, named):
@@ -262,5 +342,16 @@ def test_a_diverging_learning_rate_stops_with_its_reason(tmp_path, capsys, words
     assert status == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.search(f"^train: (stopped in iteration \\d+: )?({named})", error), error
+    assert re.search(f"; the training diverged: a smaller .*{words[-2]}", error), error
     if run.exists():
         check_whole(run)
+
+
+def test_what_numpy_says_of_a_diverging_run_is_not_printed(tmp_path):
+    done = subprocess.run([sys.executable, TRAIN, "ppo", "CartPole-v1", "--critic-learning-rate",
+                           "1e300", "--out", tmp_path / "run"], capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 2
+    *bar, error = done.stderr.splitlines()
+    assert all("steps/s" in line or not line for line in bar)
+    assert "the training diverged" in error

@@ -8,7 +8,14 @@ from strategies import RNGS, policies
 from minipg.check import complex_step, gradient_error
 from minipg.distributions import Gaussian, Softmax
 from minipg.network import MLP
-from minipg.policy import Policy, gaussian_policy, load_policy, save_policy, softmax_policy
+from minipg.policy import (
+    Policy,
+    gaussian_policy,
+    load_policy,
+    multi_softmax_policy,
+    save_policy,
+    softmax_policy,
+)
 
 
 def draw_samples(policy, theta, rng, n=5):
@@ -176,6 +183,26 @@ def test_a_truncated_or_foreign_file_is_refused(tmp_path):
         ),
         ({"theta": theta, "sizes": [3], "head": "Softmax", "value_head": False}, "sizes"),
         ({"theta": theta, "sizes": [3, 4, 2], "head": "Beta", "value_head": False}, "head"),
+        *(
+            (
+                {
+                    "theta": theta,
+                    "sizes": [3, 4, 2],
+                    "head": "MultiSoftmax",
+                    "value_head": False,
+                    **nvec,
+                },
+                message,
+            )
+            for nvec, message in (
+                ({}, r"nvec: expected numbers of actions, 1 or more, got \(\)"),
+                ({"nvec": [2, 0]}, "nvec: expected numbers"),
+                ({"nvec": [[2]]}, "nvec: expected shape"),
+                ({"nvec": [2.0]}, "nvec: expected whole numbers"),
+                ({"nvec": [2, 1]}, "network: expected 3 outputs"),
+                ({"nvec": [2**63 - 1, 2]}, "network: expected"),
+            )
+        ),
     ):
         np.savez(path, **wrong)
         with pytest.raises(ValueError, match=message):
@@ -197,7 +224,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("policy", [softmax_policy(3, 2, (4,)), gaussian_policy(3, 2)])
+@pytest.mark.parametrize(
+    "policy", [softmax_policy(3, 2, (4,)), gaussian_policy(3, 2), multi_softmax_policy(3, (2, 3))]
+)
 def test_bad_input_is_named(policy):
     theta = policy.init(np.random.default_rng(0))
     obs = np.zeros((5, 3))
@@ -229,6 +258,14 @@ def test_bad_actions_are_named():
             softmax.log_prob(np.zeros(4), obs, actions)
     with pytest.raises(ValueError, match="actions: expected finite"):
         gaussian.log_prob(np.zeros(3), obs, np.full((1, 1), np.nan))
+    many, zeros = multi_softmax_policy(1, (2, 3)), np.zeros(10)
+    for actions, message in (([2, 2], "below"), ([-1, 0], "below"), ([0.0, 1.0], "whole")):
+        with pytest.raises(ValueError, match=f"actions: expected .*{message}"):
+            many.log_prob(zeros, obs, np.array([actions]))
+    with pytest.raises(ValueError, match=r"expected shape \(1, 2\), got \(1, 1\)"):
+        many.log_prob(zeros, obs, np.zeros((1, 1), int))
+    with pytest.raises(ValueError, match="softmax head"):
+        many.probs(zeros, obs)
     with pytest.raises(ValueError, match="softmax head"):
         gaussian.probs(np.zeros(3), obs)
     with pytest.raises(ValueError, match="network: expected 4 outputs"):

@@ -21,7 +21,7 @@ from strategies import RNGS, SEEDS
 from test_lqr import problems
 from test_reinforce import corridor
 
-from minipg.distributions import Gaussian, Softmax
+from minipg.distributions import Gaussian, MultiSoftmax, Softmax
 from minipg.kfac import Factors
 from minipg.lqr_env import LQRVectorEnv
 from minipg.mdp_env import TabularVectorEnv
@@ -484,7 +484,7 @@ def test_deterministic_takes_the_most_likely_action(tmp_path, painted, capsys):
 
 @given(RNGS)
 def test_no_action_is_likelier_than_the_mode(rng):
-    for head in (Softmax(4), Gaussian(3)):
+    for head in (Softmax(4), MultiSoftmax((3, 2)), Gaussian(3)):
         eta = rng.standard_normal((5, head.size))
         best = head.log_prob(eta, head.mode(eta))
         for _ in range(20):

@@ -249,7 +249,7 @@ def test_actor_critic_trains_in_its_other_forms(tmp_path):
         (["CartPole-v1", "--lam", "1.5"], "lam: expected a number in"),
         (["CartPole-v1", "--gamma", "-1"], "gamma: expected a number in"),
         (["CartPole-v1", "--n-steps", "0"], "n_steps: expected a number in"),
-        (["Pendulum-v1", "--critic", "q"], "critic: expected discrete actions for q"),
+        (["Pendulum-v1", "--critic", "q"], "critic: expected Discrete actions for q"),
         (["CartPole-v1", "--critic", "q", "--shared"], "critic: expected v for a network shared"),
         (["CartPole-v1", "--rescale-actions"], "rescale_actions: expected a bounded Box"),
     ],
