@@ -60,13 +60,14 @@ def estimates(estimator: Estimator, batch: Batch) -> Array:
     """What the estimator says of the batch, one row an estimate: (1, P), or (B, P) an episode.
 
     ValueError for another shape, for NaN, and where the estimate of an episode depends on others:
-    it is asked again of every second episode (up to 64), and of the one of largest estimate.
+    it is asked again of half the episodes, shuffled (up to 64), and of that of largest estimate.
     """
     each = _ask(estimator, batch, np.arange(len(batch.weight)))
     if each.ndim == 1:
         return each[None]
     size = np.abs(each).max(1)  # (B,)
-    for chosen in (np.arange(0, len(each), 2)[:64], size.argmax()[None]):
+    half = np.random.default_rng(0).permutation(len(each))[: min((len(each) + 1) // 2, 64)]
+    for chosen in (half, size.argmax()[None]):
         again, before = _ask(estimator, batch, chosen), each[chosen]
         if again.shape != before.shape or np.abs(again - before).max() > 1e-5 * size.max():
             raise ValueError(

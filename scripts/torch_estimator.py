@@ -25,6 +25,7 @@ from minipg.enumeration import enumerate_trajectories
 from minipg.mdp import TabularMDP
 from minipg.policy import Policy, softmax_policy
 
+torch.set_num_threads(1)  # of a few numbers each: two threads take ten times as long
 GAMMA, HORIZON, CLIP = 0.9, 3, 0.2
 Psi = Callable[[Batch], torch.Tensor]  # ψ_t (T, B), what multiplies ∇log π(a_t|s_t)
 

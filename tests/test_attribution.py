@@ -213,6 +213,20 @@ def test_games_that_act_on_each_other_need_their_batch():
 
 
 @pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("baseline", ["time", "optimal"])
+def test_reinforce_s_baseline_is_of_the_other_games(baseline):
+    """Mean and variance are those of reinforce's own estimate, by the contract's enumeration."""
+    p = attribution.problem(*own_table(), 0, 2)
+    settings = reinforce.Settings(gamma=p.start.gamma, baseline=baseline, gamma_t=True)
+    expected, covariance = contract.exact_moments(
+        lambda batch: reinforce.estimate(p.policy, p.theta, batch, settings), p.batch, 2
+    )
+    mean, variance = moments(p, Recipe(baseline=baseline), 2)
+    close(p, mean, expected)
+    assert variance == pytest.approx(np.trace(covariance))
+
+
+@pytest.mark.usefixtures("short")
 def test_the_rewards_are_divided_by_the_deviation_of_their_discounted_sum_so_far():
     """By a loop over the steps of every game."""
     p = attribution.problem(*own_table(), 0, 1)

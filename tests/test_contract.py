@@ -209,6 +209,21 @@ def test_one_estimate_an_episode_must_not_depend_on_the_others(p, baseline):
     exact_moments(lambda batch: estimator(batch).mean(0), p.batch, 2)
 
 
+def test_a_baseline_of_the_episode_before_is_refused(p):
+    """The first has none and is the largest here: asked alone it does not change."""
+    order = np.abs(reinforce(p)(p.batch)).max(1).argsort()[::-1]
+
+    def estimator(batch):
+        psi = total(p, batch)
+        psi[:, 1:] -= 1e-3 * psi[:, :-1]
+        return gradients(p.policy, p.theta, batch, psi)
+
+    batch = columns(p.batch, order)
+    assert np.abs(estimator(batch)).max(1).argmax() == 0
+    with pytest.raises(ValueError, match="where episodes share something"):
+        estimates(estimator, batch)
+
+
 def test_a_dependence_among_tiny_estimates_is_refused(p):
     def estimator(batch):
         psi = total(p, batch)
@@ -252,6 +267,20 @@ def test_what_is_no_enumeration_is_refused(p):
         exact_moments(of_batch(p), p.batch, 2, most=100)
     with pytest.raises(ValueError, match="truth: expected shape"):
         check_exact(reinforce(p), p.batch, p.gradient[:-1])
+
+
+def test_where_all_estimates_are_rounding_the_reward_is_the_scale(p):
+    """Reward 0.1 at each step: R − V and ∇J are 0, whatever is left of them is rounding."""
+    same = dataclasses.replace(p.batch, rewards=0.1 * p.batch.valid)
+
+    def off_by(error):
+        def estimator(batch):
+            return gradients(p.policy, p.theta, batch, total(p, batch) - 0.1 * 1.5) + error
+
+        return check_exact(estimator, same, np.zeros_like(p.theta))
+
+    assert off_by(1e-17).unbiased
+    assert not off_by(1e-12).unbiased
 
 
 def test_float32_needs_its_own_tolerance(p):
