@@ -11,8 +11,24 @@ _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("npg", "CartPole-v1"): {"steps": 98_000},
-    ("trpo", "CartPole-v1"): {"steps": 98_000},
-    ("ppo", "CartPole-v1"): {"steps": 98_000},
+    ("trpo", "CartPole-v1"): {
+        "steps": 98_000,
+        "num_envs": 32,
+        "delta": 0.02,
+        "critic_minibatch": 256,
+        "critic_learning_rate": 0.01,
+    },
+    ("ppo", "CartPole-v1"): {
+        "steps": 98_000,
+        "num_envs": 32,
+        "n_steps": 32,
+        "minibatch": 256,
+        "critic_minibatch": 256,
+        "learning_rate": 0.005,
+        "critic_learning_rate": 0.01,
+        "epochs": 5,
+        "critic_epochs": 5,
+    },
     ("acktr", "CartPole-v1"): {"steps": 98_000},
     ("cem", "CartPole-v1"): {
         "num_envs": 2,
