@@ -11,6 +11,7 @@ import cli
 import estimators
 import gymnasium as gym
 import numpy as np
+import options
 import plot
 import pytest
 import runs
@@ -118,7 +119,7 @@ def test_help_explains_every_option(capsys):
     with pytest.raises(SystemExit):
         train.main(["actor_critic", "CartPole-v1", "--help"])
     assert "environments side by side (8)" in " ".join(capsys.readouterr().out.split())
-    commands = train.parser()._subparsers._group_actions[0].choices
+    commands = options.parser()._subparsers._group_actions[0].choices
     assert all(action.help for command in commands.values() for action in command._actions)
 
 
