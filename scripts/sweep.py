@@ -99,7 +99,12 @@ def prepare_worker() -> None:
     tqdm.set_lock(threading.RLock())  # else a semaphore of the system, which a kill would leak
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+    def end_with_it() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_it, daemon=True).start()
 
 
 @contextmanager
@@ -202,7 +207,8 @@ def main(argv: list[str] | None = None) -> int:
                         "interruption, go on with those that are not finished.",
                         epilog="options after -- are those of train.py, for every run")  # fmt: skip
     add = parser.add_argument
-    add("algorithms", nargs="+", choices=ALGORITHMS, metavar="ALGORITHM", help=", ".join(ALGORITHMS))
+    add("algorithms", nargs="+", choices=ALGORITHMS, metavar="ALGORITHM",
+        help=", ".join(ALGORITHMS))  # fmt: skip
     add("--env", nargs="+", required=True, help="Gymnasium environments, as in train.py")
     add("--seeds", type=int, required=True, metavar="N", help="of each, from 0 to N - 1")
     add("--out", type=Path, default=Path("runs"), metavar="DIR",
@@ -210,7 +216,8 @@ def main(argv: list[str] | None = None) -> int:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="J",
                        help="runs side by side, a process each (%(default)s)")  # fmt: skip
-    where.add_argument("--dask", metavar="ADDRESS", help="of a Dask scheduler; its workers run them")
+    where.add_argument("--dask", metavar="ADDRESS",
+                       help="of a Dask scheduler, whose workers run them")  # fmt: skip
     args = parser.parse_args(words[:cut])
     return cli.run("sweep", lambda: command(args, words[cut + 1 :]))
 

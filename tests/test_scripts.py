@@ -275,7 +275,7 @@ def test_plot_draws_the_curve_and_refuses_what_is_no_run(tmp_path, capsys):
     assert plot.main([str(tmp_path / "run")]) == 0
     assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert plot.main([str(tmp_path / "run"), "--out", str(tmp_path / "x.nope")]) == 2
-    assert plot.main([str(tmp_path)]) == 2
+    assert plot.main([str(tmp_path / "run" / "none")]) == 2
     assert "expected a run folder" in capsys.readouterr().err
     (tmp_path / "run" / "progress.csv").write_text("env_steps,mean_return\n1,2\n3")
     with pytest.raises(ValueError, match="expected a run folder"):
