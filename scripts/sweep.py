@@ -94,8 +94,7 @@ def steps_done(run: argparse.Namespace) -> int:
 
 
 def prepare_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End with the parent, however that ends."""
     tqdm.set_lock(threading.RLock())  # else a semaphore of the system, which a kill would leak
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -130,7 +129,11 @@ def run_all(pool: Executor, every: list[argparse.Namespace]) -> dict[Path, Any]:
     try:
         with tqdm(total=total, initial=sum(map(steps_done, every)), unit=" steps",
                   unit_scale=True) as bar:  # fmt: skip
-            futures = {run.out: pool.submit(finish, run) for run in every}
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:  # the processes that this starts keep Ctrl-C blocked: it is for their parent
+                futures = {run.out: pool.submit(finish, run) for run in every}
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
             pending = set(futures.values())
             while pending:
                 pending = wait(pending, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).not_done

@@ -36,6 +36,7 @@ def test_the_interval_against_every_resample():
     for found, level in ((low, 0.025), (high, 0.975)):
         least, most = np.quantile(means, [level - 0.0175, level + 0.0175])
         assert least <= found <= most
+    assert plot.interquartile(np.arange(8.0)[:, None] ** 2)[0] == (4 + 9 + 16 + 25) / 4
     for few in ([[1.0], [4.0]], [[1.0], [4.0], [5.0]]):  # the middle half of these is all of them
         assert plot.interquartile(np.array(few))[0] == np.mean(few)
     assert [list(part) for part in plot.interquartile(np.full((4, 2), 500.0))] == [[500.0] * 2] * 3

@@ -4,12 +4,14 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sweep
@@ -157,6 +159,16 @@ def test_the_lock_lets_one_run_into_a_folder(tmp_path, monkeypatch):
     assert trained == [run.out]
 
 
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def leaves_ctrl_c_to_its_parent(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = [re.search(f"{kind}:\\s*(\\w+)", status)[1] for kind in ("SigBlk", "SigIgn")]
+    return any(int(mask, 16) & 1 << signal.SIGINT - 1 for mask in masks)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
 def test_an_interrupted_sweep_leaves_whole_folders_and_no_process(tmp_path, name):
     """Ctrl-C reaches the whole group as from a terminal, kill -9 the parent alone."""
@@ -168,6 +180,7 @@ def test_an_interrupted_sweep_leaves_whole_folders_and_no_process(tmp_path, name
     try:
         while not (begun := unfinished(tmp_path)):
             assert process.poll() is None, process.communicate()
+        assert all(leaves_ctrl_c_to_its_parent(pid) for pid in children(process.pid))
         if name == "SIGINT":
             os.killpg(process.pid, signal.SIGINT)
         else:
