@@ -200,7 +200,7 @@ def test_an_interrupted_sweep_leaves_whole_folders_and_no_process(tmp_path, name
 
 def test_a_worker_process_that_is_killed(tmp_path, monkeypatch, capsys):
     """As by the kernel where memory runs out: said in one line, and repeating goes on."""
-    (tmp_path / "killer_env.py").write_text(
+    (tmp_path / "killer.py").write_text(
         "import gymnasium as gym, os, pathlib\n"
         "from gymnasium.envs.classic_control import CartPoleEnv\n"
         "class Killer(CartPoleEnv):\n"
@@ -214,17 +214,17 @@ def test_a_worker_process_that_is_killed(tmp_path, monkeypatch, capsys):
     )
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "armed").touch()
-    command = words(tmp_path / "out", *SHORT, env=["killer_env:Killer-v0"])
+    command = words(tmp_path / "out", *SHORT, env=["killer:Killer-v0"])
     command[1:1] = ["--jobs", "1"]
     assert sweep.main(command) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[-1] == (
-        "sweep: failed: actor_critic-killer_env:Killer-v0-0, actor_critic-killer_env:Killer-v0-1: a "
+        "sweep: failed: actor_critic-killer:Killer-v0-0, actor_critic-killer:Killer-v0-1: a "
         "worker process was killed (out of memory? then take fewer --jobs), which ends the others; "
         "repeat the command to go on"
     )
-    folder = tmp_path / "out" / "actor_critic-killer_env:Killer-v0-0"
+    folder = tmp_path / "out" / "actor_critic-killer:Killer-v0-0"
     assert 1 <= check_whole(folder) < 19
     (tmp_path / "armed").unlink()
     assert sweep.main(command) == 0
