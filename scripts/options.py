@@ -52,7 +52,7 @@ def parser(env: str | None = None) -> argparse.ArgumentParser:
     top = cli.Parser(prog="train", description="Train a policy on a Gymnasium environment.",
                      epilog="train --resume DIR goes on with an interrupted run")  # fmt: skip
     commands = top.add_subparsers(dest="algorithm", required=True)
-    for name, (_, settings) in ALGORITHMS.items():
+    for name, (_, kind) in ALGORITHMS.items():
         sub = commands.add_parser(name)
         add = sub.add_argument
         add("env", help="a Gymnasium environment, ID or module:ID")
@@ -75,7 +75,7 @@ def parser(env: str | None = None) -> argparse.ArgumentParser:
         ):
             add(option, action=argparse.BooleanOptionalAction, default=False,
                 help=text + " (%(default)s)")  # fmt: skip
-        for field in dataclasses.fields(settings):
+        for field in dataclasses.fields(kind):
             add_field(sub, field)
         sub.set_defaults(**PRESETS.get((name, env or ""), {}))
     return top
@@ -89,6 +89,24 @@ def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> No
     else:
         sub.add_argument(option, type=type(field.default), default=field.default, help=text,
                          choices=field.metadata.get("choices"))  # fmt: skip
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """A command line with the presets of its algorithm and environment."""
+    ids = [word.split(":")[-1] for word in words]
+    env = next((id for id in ids if words and (words[0], id) in PRESETS), None)
+    return parser(env).parse_args(words)
+
+
+def settings_of(args: argparse.Namespace) -> Any:
+    """The algorithm's own options; ValueError for one out of its range."""
+    _, kind = ALGORITHMS[args.algorithm]
+    return kind(**{field.name: getattr(args, field.name) for field in dataclasses.fields(kind)})
+
+
+def run_name(args: argparse.Namespace) -> str:
+    """Of a run's folder, unless the user names it."""
+    return f"{args.algorithm}-{args.env.replace('/', '-')}-{args.seed}"
 
 
 def interrupted(folder: Path) -> tuple[argparse.Namespace, dict[str, Any]]:

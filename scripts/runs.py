@@ -165,13 +165,16 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a picture needs of config.json and progress.csv; ValueError if it is no run folder."""
+    """All of config.json and the columns of progress.csv; ValueError if it is no run folder."""
     config = read_config(folder)
+    wanted = {"algorithm", "env", "seed", "threshold"} - set(config)
     try:
-        known = {name: config[name] for name in ("algorithm", "env", "seed", "threshold")}
         with (folder / "progress.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         columns = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-        return known, {name: columns[name] for name in ("env_steps", "mean_return")}
+        wanted |= {"env_steps", "mean_return", "seconds"} - set(columns)
+        if wanted:
+            raise LookupError(*wanted)
+        return config, columns
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ValueError(f"{folder}: expected a run folder, got {error!r}") from error

@@ -5,7 +5,6 @@ python scripts/train.py --resume DIR
 """
 
 import argparse
-import dataclasses
 import os
 import shlex
 import signal
@@ -22,8 +21,7 @@ import numpy as np
 import runs
 from evaluate import evaluate, figures
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
-from options import ALGORITHMS, VERSIONS, interrupted, parser
-from presets import PRESETS
+from options import ALGORITHMS, VERSIONS, interrupted, parse, run_name, settings_of
 from tqdm import tqdm
 
 import minipg
@@ -57,14 +55,15 @@ def abandon(envs: Envs) -> None:
     envs.unwrapped.closed = bool(workers)
 
 
-def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
+def train(
+    args: argparse.Namespace, saved: dict[str, Any] | None = None, quiet: bool = False
+) -> int:
     """Run the algorithm, writing the run folder as it goes; ValueError for a user's mistake.
 
-    saved: the checkpoint of args.out to go on from.
+    saved: the checkpoint of args.out to go on from. quiet: neither progress bar nor result.
     """
-    run, settings_class = ALGORITHMS[args.algorithm]
-    names = [field.name for field in dataclasses.fields(settings_class)]
-    settings = settings_class(**{name: getattr(args, name) for name in names})
+    run, _ = ALGORITHMS[args.algorithm]
+    settings = settings_of(args)
     for name, least in (("steps", 1), ("seed", 0)):
         if getattr(args, name) < least:
             raise ValueError(f"--{name}: expected {least} or more, got {getattr(args, name)}")
@@ -85,7 +84,7 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
     if args.normalize_rewards:
         envs = NormalizeReward(envs, getattr(settings, "gamma", 1.0))
     policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
-    folder = args.out or Path("runs") / f"{args.algorithm}-{args.env.replace('/', '-')}-{args.seed}"
+    folder = args.out or Path("runs") / run_name(args)
     rng, began = np.random.default_rng(args.seed), time.perf_counter()
     writer = runs.Writer(folder, policy)
     if saved is None:
@@ -134,7 +133,8 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
                 {**vars(args), "out": str(folder), "threshold": threshold, "versions": VERSIONS}
             )
         done = min(state.env_steps, args.steps)
-        with tqdm(total=args.steps, initial=done, unit=" steps", unit_scale=True) as bar:
+        with tqdm(total=args.steps, initial=done, unit=" steps", unit_scale=True,
+                  disable=quiet) as bar:  # fmt: skip
             for state, record in loop:
                 add(state, record)
                 bar.update(min(state.env_steps, args.steps) - bar.n)
@@ -160,6 +160,8 @@ def train(args: argparse.Namespace, saved: dict[str, Any] | None = None) -> int:
         over = state.env_steps >= args.steps
         where = "after training" if over else f"in iteration {writer.iterations + 1}"
         raise ValueError(f"stopped {where}: {reason(error, f'; {go_on}', lengths)}") from error
+    if quiet:
+        return 0
     print("{algorithm} on {env}, seed {seed}: {env_steps} steps in {seconds:.1f} s; {episodes} "
           "episodes: mean return {mean_return:.1f} ± {stderr:.1f}, threshold {threshold}"
           .format(**result))  # fmt: skip
@@ -175,9 +177,7 @@ def main(argv: list[str] | None = None) -> int:
         resume.add_argument("--resume", type=Path, required=True)
         folder = resume.parse_args(words).resume
         return cli.run("train", lambda: train(*interrupted(folder)))
-    ids = [word.split(":")[-1] for word in words]
-    env = next((id for id in ids if words and (words[0], id) in PRESETS), None)
-    args = parser(env).parse_args(words)
+    args = parse(words)
     return cli.run("train", lambda: train(args))
 
 

@@ -11,6 +11,7 @@ import cli
 import estimators
 import gymnasium as gym
 import numpy as np
+import options
 import plot
 import pytest
 import runs
@@ -118,7 +119,7 @@ def test_help_explains_every_option(capsys):
     with pytest.raises(SystemExit):
         train.main(["actor_critic", "CartPole-v1", "--help"])
     assert "environments side by side (8)" in " ".join(capsys.readouterr().out.split())
-    commands = train.parser()._subparsers._group_actions[0].choices
+    commands = options.parser()._subparsers._group_actions[0].choices
     assert all(action.help for command in commands.values() for action in command._actions)
 
 
@@ -274,7 +275,7 @@ def test_plot_draws_the_curve_and_refuses_what_is_no_run(tmp_path, capsys):
     assert plot.main([str(tmp_path / "run")]) == 0
     assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert plot.main([str(tmp_path / "run"), "--out", str(tmp_path / "x.nope")]) == 2
-    assert plot.main([str(tmp_path)]) == 2
+    assert plot.main([str(tmp_path / "run" / "none")]) == 2
     assert "expected a run folder" in capsys.readouterr().err
     (tmp_path / "run" / "progress.csv").write_text("env_steps,mean_return\n1,2\n3")
     with pytest.raises(ValueError, match="expected a run folder"):

@@ -1,0 +1,125 @@
+"""Pictures show what the run folders hold, and the interval is the bootstrap's."""
+
+import csv
+import itertools
+import json
+
+import numpy as np
+import plot
+import pytest
+import train
+from options import ALGORITHMS
+
+STEPS = np.arange(100.0, 1100.0, 100.0)
+
+
+def write_run(folder, returns, steps=STEPS, **options):
+    """A run folder as far as a picture reads it."""
+    folder.mkdir(parents=True)
+    known = {"algorithm": "ppo", "env": "CartPole-v1", "seed": 0, "threshold": 475, "out": "x",
+             "versions": {}} | options  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(known))
+    with (folder / "progress.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["env_steps", "mean_return", "seconds"])
+        table.writerows(zip(steps, returns, np.asarray(steps) / 50, strict=True))
+    return folder
+
+
+def test_the_interval_against_every_resample():
+    """Of five seeds there are 3,125; quantiles of 2,000 are off by 1.75 % with probability 1e-6."""
+    values = np.array([3.0, 0.0, 1000.0, 2.0, 7.0])
+    middle, low, high = plot.interquartile(values[:, None])
+    assert middle == (2 + 3 + 7) / 3
+    every = np.array(list(itertools.product(values, repeat=5)))
+    means = np.sort(np.sort(every)[:, 1:4].mean(1))
+    for found, level in ((low, 0.025), (high, 0.975)):
+        least, most = np.quantile(means, [level - 0.0175, level + 0.0175])
+        assert least <= found <= most
+    assert plot.interquartile(np.arange(8.0)[:, None] ** 2)[0] == (4 + 9 + 16 + 25) / 4
+    for few in ([[1.0], [4.0]], [[1.0], [4.0], [5.0]]):  # the middle half of these is all of them
+        assert plot.interquartile(np.array(few))[0] == np.mean(few)
+    assert [list(part) for part in plot.interquartile(np.full((4, 2), 500.0))] == [[500.0] * 2] * 3
+
+
+@pytest.mark.parametrize(("seeds", "stated"), [(3, 0.74), (5, 0.89), (10, 0.94)])
+def test_the_coverage_is_what_the_readme_says(seeds, stated):
+    """Over 400 normal samples; by chance farther off with probability 1e-4 (four deviations)."""
+    values = np.random.default_rng(seeds).normal(size=(seeds, 400))
+    _, low, high = plot.interquartile(values)
+    covered = ((low <= 0) & (high >= 0)).mean()
+    assert abs(covered - stated) <= 4 * np.sqrt(stated * (1 - stated) / 400)
+
+
+def test_curves_are_interpolated_as_far_as_every_seed_has_come(tmp_path):
+    write_run(tmp_path / "a", STEPS, seed=0)
+    write_run(tmp_path / "b", [np.nan, *(3 * STEPS[:5])], steps=[120, *(STEPS[:5] + 50)], seed=1)
+    write_run(tmp_path / ".c.1.tmp", STEPS, seed=2)  # what a kill left
+    (group,) = plot.read_groups(plot.folders_in([tmp_path, tmp_path / "a"]))
+    grid, values = plot.curves(group, "env_steps")
+    np.testing.assert_allclose(grid, np.linspace(150, 550, plot.POINTS))
+    np.testing.assert_allclose(values, [grid, 3 * (grid - 50)])
+    grid, values = plot.curves(group, "seconds")
+    np.testing.assert_allclose(grid, np.linspace(3, 11, plot.POINTS))
+    np.testing.assert_allclose(values, [50 * grid, 3 * (50 * grid - 50)])
+
+
+def test_other_options_are_another_curve_and_say_which(tmp_path):
+    for i, (lam, seed) in enumerate([(0.9, 0), (0.9, 1), (0.5, 0)]):
+        write_run(tmp_path / str(i), STEPS, lam=lam, seed=seed, gamma=1)
+    write_run(tmp_path / "3", STEPS, algorithm="cem", threshold=None, env="Pendulum-v1")
+    left, right = plot.picture([tmp_path], "steps").axes
+    names = [text.get_text() for text in left.get_legend().get_texts()]
+    assert names == ["ppo, lam 0.9, 2 seeds", "ppo, lam 0.5, seed 0", "threshold 475"]
+    assert left.get_title() == "CartPole-v1: interquartile mean, 95 % interval"
+    assert right.get_title() == "Pendulum-v1"
+    np.testing.assert_array_equal(left.lines[1].get_data(), [STEPS, STEPS])
+    write_run(tmp_path / "4", STEPS, lam=0.5, gamma=1)
+    with pytest.raises(ValueError, match="4: expected another seed or option, 0 is there already"):
+        plot.picture([tmp_path], "steps")
+
+
+@pytest.mark.parametrize(
+    ("returns", "steps"), [([np.nan] * 10, STEPS), (STEPS, STEPS + 1000)], ids=["none", "apart"]
+)
+def test_seeds_without_a_common_part_are_refused(tmp_path, returns, steps):
+    write_run(tmp_path / "a", STEPS)
+    write_run(tmp_path / "b", returns, steps=steps, seed=1)
+    with pytest.raises(ValueError, match="ppo on CartPole-v1, seeds 0, 1: expected finished"):
+        plot.picture([tmp_path], "steps")
+
+
+def test_styles_differ_in_colour_line_and_marker():
+    for part in zip(*plot.STYLES, strict=True):
+        assert len(set(part)) == len(plot.STYLES) >= len(ALGORITHMS)
+
+
+def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
+    """What the panels show is what progress.csv holds; all three formats are written."""
+    for algorithm, seed in (("trpo", "0"), ("trpo", "1"), ("npg", "0")):
+        assert train.main([algorithm, "CartPole-v1", "--seed", seed, "--steps", "5000", "--n-steps",
+                           "16", "--hidden", "4", "--out", str(tmp_path / (algorithm + seed))]
+                          ) == 0  # fmt: skip
+    returns, kl, search = plot.picture([tmp_path], "seconds").axes
+    assert returns.get_xlabel() == "seconds of training"
+    rows = [list(csv.DictReader((tmp_path / run / "progress.csv").read_text().splitlines()))
+            for run in ("trpo0", "trpo1")]  # fmt: skip
+    rows = [row for run in rows for row in run]
+    ratio = np.array([float(row["kl"]) / 0.01 for row in rows])
+    drawn = {line.get_label(): line.get_ydata() for line in kl.lines}
+    np.testing.assert_array_equal(drawn["trpo"], ratio)
+    assert ratio.max() <= 1 < drawn["npg"].max()
+    heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in search.containers}
+    seconds = np.array([float(row["seconds"]) for row in rows])
+    edges = np.linspace(0, seconds.max(), len(heights["accepted"]) + 1)
+    first = seconds < edges[1]
+    for key, (text, *_) in plot.OUTCOMES.items():
+        counts = np.array([int(row[key]) for row in rows])
+        assert heights[text][0] == pytest.approx(counts[first].mean())
+    tried = np.array([int(row["tried"]) for row in rows])
+    assert np.sum(list(heights.values()), 0)[0] == pytest.approx(tried[first].mean())
+    for name, start in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
+        assert plot.main([str(tmp_path), "--out", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_bytes().startswith(start)
+    assert plot.main([str(tmp_path), str(tmp_path / "trpo0")]) == 0
+    assert capsys.readouterr().out.endswith(f"picture: {tmp_path / 'curve.png'}\n")

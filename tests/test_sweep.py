@@ -1,0 +1,254 @@
+"""Many runs side by side: each folder is run by one at a time, to its end, whatever happens."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sweep
+import train
+from test_faults import check_whole, state_and_figures, stop_after
+
+TINY = ["--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
+SHORT = [*TINY, "--steps", "300"]
+LONG = [*TINY, "--steps", "3000"]
+WAIT = 60  # seconds until a test that hangs fails
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Two threads of this process in place of two processes."""
+
+    @contextlib.contextmanager
+    def executor(args):
+        with ThreadPoolExecutor(2) as pool:
+            yield pool
+
+    monkeypatch.setattr(sweep, "executor", executor)
+
+
+def words(out, *more, seeds=2, algorithms=("actor_critic",), env=("CartPole-v1",)):
+    return [*algorithms, "--env", *env, "--seeds", str(seeds), "--out", str(out), "--", *more]
+
+
+def unfinished(out):
+    """Run folders that are begun, but not finished."""
+    folders = [path.parent for path in out.glob("a*/config.json")]
+    return [folder for folder in folders if not (folder / "result.json").exists()]
+
+
+def alone(folder, seed, *more, env="CartPole-v1"):
+    """The run as train.py does it."""
+    command = ["actor_critic", env, "--seed", str(seed), "--out", str(folder), *more]
+    assert train.main(command) == 0
+    return state_and_figures(folder)
+
+
+def test_a_sweep_is_its_runs_and_repeating_it_runs_only_what_is_missing(tmp_path, capsys):
+    """In two processes: one run is finished, one interrupted, one not begun."""
+    out, command = tmp_path / "out", words(tmp_path / "out", *SHORT, seeds=3)
+    whole = [alone(tmp_path / str(seed), seed, *SHORT) for seed in range(3)]
+    shutil.copytree(tmp_path / "0", out / "actor_critic-CartPole-v1-0")
+    stop_after(9, ["actor_critic", "CartPole-v1", "--seed", "1", *SHORT, "--out",
+                   str(out / "actor_critic-CartPole-v1-1")])  # fmt: skip
+    finished = out / "actor_critic-CartPole-v1-0" / "result.json"
+    before = finished.stat().st_mtime_ns
+    capsys.readouterr()
+    assert sweep.main([*command[:1], "--jobs", "2", *command[1:]]) == 0
+    folders = [out / f"actor_critic-CartPole-v1-{seed}" for seed in range(3)]
+    assert [state_and_figures(folder) for folder in folders] == whole
+    assert finished.stat().st_mtime_ns == before
+    means = [json.loads((f / "result.json").read_text())["mean_return"] for f in folders]
+    returns = " | ".join(f"{mean:.1f}" for mean in means)
+    assert capsys.readouterr().out.splitlines() == [
+        "| algorithm, environment (steps) | threshold | seed 0 | seed 1 | seed 2 "
+        "| interquartile mean |",
+        "|---|---|---|---|---|---|",
+        f"| actor_critic CartPole-v1 (304) | 475 | {returns} | {sum(means) / 3:.1f} |",
+    ]
+
+
+def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
+    (tmp_path / "actor_critic-CartPole-v1-0").write_text("in the way")
+    alone(tmp_path / "actor_critic-CartPole-v1-1", 1, *SHORT, "--gamma", "0.5")
+    capsys.readouterr()
+    assert sweep.main(words(tmp_path, *SHORT, seeds=4)) == 1
+    out, err = capsys.readouterr()
+    *_, row = out.splitlines()
+    assert row.startswith("| actor_critic CartPole-v1 (304) | 475 | failed | failed | ")
+    first, second = err.splitlines()[-2:]
+    assert first.startswith("sweep: failed: actor_critic-CartPole-v1-0: ")
+    assert first.endswith("expected a run folder, got NotADirectoryError(20, 'Not a directory')")
+    assert second == ("sweep: failed: actor_critic-CartPole-v1-1: expected a folder of this run, "
+                      "its config.json has gamma 0.5 for 0.99")  # fmt: skip
+    for seed in (2, 3):
+        check_whole(tmp_path / f"actor_critic-CartPole-v1-{seed}")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--env", "NoSuchEnv-v0", "--seeds", "1"], "env 'NoSuchEnv-v0'"),
+        (["--env", "CartPole-v1", "--seeds", "0"], "--seeds: expected 1 or more, got 0"),
+        (["--env", "CartPole-v1", "--seeds", "1", "--jobs", "0"], "--jobs: expected 1 or more"),
+        (["--env", "CartPole-v1", "--seeds", "1", "--", "--gamma", "2"], "gamma: expected"),
+        (["--env", "CartPole-v1", "--seeds", "1", "--", "--seed", "3"], "expected before --"),
+        (
+            ["--env", "CartPole-v1", "--seeds", "1", "--", "--fast"],
+            "unrecognized arguments: --fast",
+        ),
+        (["--env", "CartPole-v1"], "required: --seeds"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, more, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        sys.exit(sweep.main(["ppo", *more]))
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_presets_apply_and_options_win(tmp_path):
+    args = sweep.argparse.Namespace(algorithms=["ppo"], env=["CartPole-v1", "Acrobot-v1"], seeds=2,
+                                    out=tmp_path)  # fmt: skip
+    rows = sweep.runs_of(args, [])
+    assert [[(run.steps, run.seed) for run in row] for row in rows] == [
+        [(98_000, 0), (98_000, 1)], [(100_000, 0), (100_000, 1)]
+    ]  # fmt: skip
+    assert sweep.runs_of(args, ["--steps", "5"])[0][0].steps == 5
+
+
+def test_the_lock_lets_one_run_into_a_folder(tmp_path, monkeypatch):
+    """The second comes while the first trains, waits, and finds a finished folder."""
+    (run,) = sweep.runs_of(
+        sweep.argparse.Namespace(algorithms=["ppo"], env=["CartPole-v1"], seeds=1, out=tmp_path), []
+    )[0]
+    real_flock, real_train = fcntl.flock, train.train
+    second_is_here, trained, asked = threading.Event(), [], []
+
+    def flock(*args):
+        asked.append(args)
+        if len(asked) == 2:
+            second_is_here.set()
+        real_flock(*args)
+
+    def slow_train(args, *more, **options):
+        trained.append(args.out)
+        assert second_is_here.wait(WAIT)
+        args.steps = 1
+        return real_train(args, *more, **options)
+
+    monkeypatch.setattr(sweep.fcntl, "flock", flock)
+    monkeypatch.setattr(train, "train", slow_train)
+    copy = sweep.argparse.Namespace(**{**vars(run), "steps": 1})
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(sweep.finish, [copy, sweep.argparse.Namespace(**vars(copy))]))
+    assert results[0] == results[1]
+    assert trained == [run.out]
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def leaves_ctrl_c_to_its_parent(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = [re.search(f"{kind}:\\s*(\\w+)", status)[1] for kind in ("SigBlk", "SigIgn")]
+    return any(int(mask, 16) & 1 << signal.SIGINT - 1 for mask in masks)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_an_interrupted_sweep_leaves_whole_folders_and_no_process(tmp_path, name):
+    """Ctrl-C reaches the whole group as from a terminal, kill -9 the parent alone."""
+    command = words(tmp_path, *TINY, "--steps", "1000000")
+    process = subprocess.Popen([sys.executable, sweep.__file__, *command], stderr=subprocess.PIPE,
+                               start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                               )  # fmt: skip  # a background job of a shell ignores it
+    try:
+        while not (begun := unfinished(tmp_path)):
+            assert process.poll() is None, process.communicate()
+        assert all(leaves_ctrl_c_to_its_parent(pid) for pid in children(process.pid))
+        if name == "SIGINT":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.kill()
+        # to their end: it waits for all who hold the pipe
+        _, error = process.communicate(timeout=WAIT)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if name == "SIGINT":
+        assert process.returncode == 130
+        *_, last = error.decode().splitlines()
+        assert last == "sweep: interrupted; repeat the command to go on"
+        assert b"Traceback" not in error
+    check_whole(begun[0])
+
+
+def test_a_worker_process_that_is_killed(tmp_path, monkeypatch, capsys):
+    """As by the kernel where memory runs out: said in one line, and repeating goes on."""
+    (tmp_path / "killer.py").write_text(
+        "import gymnasium as gym, os, pathlib\n"
+        "from gymnasium.envs.classic_control import CartPoleEnv\n"
+        "class Killer(CartPoleEnv):\n"
+        "    steps = 0\n"
+        "    def step(self, action):\n"
+        "        Killer.steps += 1\n"
+        f"        if Killer.steps == 200 and pathlib.Path({str(tmp_path / 'armed')!r}).exists():\n"
+        "            os.kill(os.getpid(), 9)\n"
+        "        return super().step(action)\n"
+        "gym.register('Killer-v0', Killer, max_episode_steps=9)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "armed").touch()
+    command = words(tmp_path / "out", *SHORT, env=["killer:Killer-v0"])
+    command[1:1] = ["--jobs", "1"]
+    assert sweep.main(command) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == (
+        "sweep: failed: actor_critic-killer:Killer-v0-0, actor_critic-killer:Killer-v0-1: a "
+        "worker process was killed (out of memory? then take fewer --jobs), which ends the others; "
+        "repeat the command to go on"
+    )
+    folder = tmp_path / "out" / "actor_critic-killer:Killer-v0-0"
+    assert 1 <= check_whole(folder) < 19
+    (tmp_path / "armed").unlink()
+    assert sweep.main(command) == 0
+    assert check_whole(folder) == 19
+
+
+def test_a_dask_cluster_loses_a_worker(tmp_path, monkeypatch, capsys):
+    """Two worker processes, one killed in the middle of a run: each run ends as if alone."""
+    distributed = pytest.importorskip("distributed")
+    out = tmp_path / "out"
+    with (
+        distributed.LocalCluster(2, processes=True, threads_per_worker=1, dashboard_address=None,
+                                 silence_logs="ERROR") as cluster,
+        distributed.Client(cluster) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):  # fmt: skip
+        pids = client.run(os.getpid)
+        command = words(out, *LONG, seeds=4)
+        command[1:1] = ["--dask", cluster.scheduler_address]
+        done = pool.submit(sweep.main, command)
+        while len(unfinished(out)) < 2:  # each worker is in the middle of one
+            assert not done.done(), done.result()
+        os.kill(pids.popitem()[1], signal.SIGKILL)
+        assert done.result(WAIT) == 0
+    for seed in range(4):
+        whole = alone(tmp_path / str(seed), seed, *LONG)
+        assert state_and_figures(out / f"actor_critic-CartPole-v1-{seed}") == whole
