@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[threads] = "1"  # before NumPy is imported; processes that are started inherit it
+# Before NumPy is imported; processes that are started inherit it.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import cli
 import numpy as np
@@ -92,7 +92,7 @@ def processor() -> str:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """A picture: every requirement a line, every case a mark, its quartiles a bar; right is good."""
+    """A picture: a line a requirement, a mark a case, a bar its quartiles; right is good."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -157,7 +157,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="NAME",
                         help=f"sections: {', '.join(SECTIONS)} (all)")  # fmt: skip
     parser.add_argument("--peers", action="store_true",
-                        help="also Stable-Baselines3, sb3-contrib, PyTorch (scripts/peers.txt)")  # fmt: skip
+                        help="also what scripts/peers.txt names")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="a picture: PNG, SVG, PDF")
     args = parser.parse_args(argv)

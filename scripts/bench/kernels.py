@@ -67,7 +67,7 @@ def bare_pieces(p: Problem) -> dict[str, Piece]:
         return rng.standard_normal(shape).astype(dtype)
 
     layers = [(normal(n, i), normal(i, k), normal(n, k), normal(i, k))  # h, W, δ, dW
-              for i, k in zip(p.policy.network.sizes, p.policy.network.sizes[1:], strict=False)]  # fmt: skip
+              for _, _, (i, k) in p.policy.network.slices]  # fmt: skip
     hw = [(h, w, np.empty_like(d)) for h, w, d, _ in layers]
     back = [(d, w.T, np.empty_like(h)) for h, w, d, _ in layers[1:]]
     weights = [(h.T, d, np.empty_like(w)) for h, w, d, _ in layers]
@@ -105,16 +105,16 @@ def kernels(
                 if peers:
                     sides |= peers.kernels(p)
                 for what in sides["ours"]:
-                    pieces = {side: found[what] for side, found in sides.items() if what in found}
+                    pieces = {side: has[what] for side, has in sides.items() if what in has}
                     case = f"{name} N={n} {dtype.__name__}"
-                    took = interleave(f"{what} {case}", pieces, 9 if what == "score matrix" else rounds)
+                    took = interleave(
+                        f"{what} {case}", pieces, 9 if what == "score matrix" else rounds
+                    )
                     rows += kernel_rows(what, case, n, dtype.__name__, took)
     return rows
 
 
-def kernel_rows(
-    what: str, case: str, n: int, dtype: str, took: dict[str, np.ndarray]
-) -> list[Row]:
+def kernel_rows(what: str, case: str, n: int, dtype: str, took: dict[str, np.ndarray]) -> list[Row]:
     """µs, the ratio to the bare products, and that of each peer to ours."""
     ours = took.pop("ours")
     limit = TIMES_BLAS.get(n) if what == "Fisher product" else None
@@ -139,8 +139,8 @@ def scaling(
     numbers: Sequence[int] = (512, 1_024, 2_048, 4_096, 8_192),
     widths: Sequence[int] = (16, 32, 64, 128, 256),
     times: Sequence[int] = (256, 1_024, 4_096, 16_384),
-    sides: Sequence[int] = (64, 128, 256, 512),
-    rounds: int = 15,
+    sides: Sequence[int] = (64, 128, 256),
+    rounds: int = 9,
 ) -> list[Row]:
     """Cost against N, P, T and S: the exponent of a line through log seconds over log size."""
     rows = []
@@ -153,7 +153,9 @@ def scaling(
         rows.append(Row("scaling", f"{what}, the largest", span,
                         took[str(max(pieces))] * 1e3, "ms"))  # fmt: skip
 
-    by_n = {n: minipg_pieces(problem(softmax_policy(8, 4, (64, 64)), n, np.float32)) for n in numbers}
+    by_n = {
+        n: minipg_pieces(problem(softmax_policy(8, 4, (64, 64)), n, np.float32)) for n in numbers
+    }
     by_p = {}
     for width in widths:
         policy = softmax_policy(8, 4, (width, width))
@@ -191,9 +193,7 @@ def gae_piece(rewards: np.ndarray, values: np.ndarray, terminated: np.ndarray) -
     return advantages
 
 
-def advantages(
-    peers: ModuleType | None, t: int = 2_048, b: int = 8, rounds: int = 25
-) -> list[Row]:
+def advantages(peers: ModuleType | None, t: int = 2_048, b: int = 8, rounds: int = 25) -> list[Row]:
     """TD errors, GAE and the critic's target of one batch with episode ends."""
     case, found = f"T={t} B={b}", trajectories(t, b)
     pieces = {"ours": gae_piece(*found)}

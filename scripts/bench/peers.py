@@ -49,7 +49,7 @@ def net(params: Tensors, x: torch.Tensor) -> torch.Tensor:
 
 
 def kernels(p: Problem) -> dict[str, dict[str, Piece]]:
-    """side → what is measured → its piece, on the problem's numbers; the first call is compared."""
+    """side → what is measured → its piece, with minipg's θ, observations and direction."""
     weights = tuple(torch.tensor(x) for x in p.policy.named(p.theta).values())
     softmax = isinstance(p.policy.head, Softmax)
     obs, actions = torch.tensor(p.obs), torch.tensor(p.actions)

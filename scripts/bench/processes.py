@@ -60,9 +60,11 @@ def memory(
             for j, count in enumerate(steps):
                 with TemporaryDirectory() as folder:
                     words = [name, "CartPole-v1", f"--steps={count}", f"--out={folder}/run"]
-                    kib = last_number(f"import resource, train; assert train.main({words}) == 0; "
-                                      "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")  # fmt: skip
-                peak[i, j] = kib / 1024
+                    kib = last_number(  # bytes on macOS
+                        f"from resource import *; import train; assert train.main({words}) == 0; "
+                        "print(getrusage(RUSAGE_SELF).ru_maxrss)"
+                    )
+                peak[i, j] = kib / (2**20 if sys.platform == "darwin" else 2**10)
         rows += [Row("memory", f"peak, {name}", f"{count} steps", peak[:, j], "MiB")
                  for j, count in enumerate(steps)]  # fmt: skip
         rows.append(Row("memory", f"long / short, {name}", f"{steps[1]} / {steps[0]} steps",

@@ -33,7 +33,7 @@ class Row:
     @property
     def quartiles(self) -> list[float]:
         """25, 50 and 75 %; each is one of the samples, so that infinity (a failure) is allowed."""
-        return [float(np.quantile(self.samples, q, method="inverted_cdf")) for q in (0.25, 0.5, 0.75)]
+        return np.quantile(self.samples, [0.25, 0.5, 0.75], method="inverted_cdf").tolist()
 
     @property
     def margin(self) -> float | None:
@@ -70,7 +70,7 @@ def interleave(name: str, pieces: Mapping[str, Piece], rounds: int) -> dict[str,
     calls = {}
     for key, piece in pieces.items():
         piece()
-        calls[key] = math.ceil(LEAST / clock(piece))
+        calls[key] = max(1, math.ceil(LEAST / max(clock(piece), 1e-9)))
     seconds = {key: np.empty(rounds) for key in pieces}
     with undisturbed():
         for i in tqdm(range(rounds), desc=name, leave=False):

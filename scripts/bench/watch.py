@@ -20,7 +20,7 @@ class Watch:
     def add(self, returns: Sequence[float], steps: int) -> bool:
         """True once every window is found; returns: of the last episodes, the latest last."""
         for window in self.windows:
-            if window not in self.found and len(returns) >= window:
-                if np.mean(returns[-window:]) >= self.threshold:
-                    self.found[window] = perf_counter() - self.began, steps
+            enough = window not in self.found and len(returns) >= window
+            if enough and np.mean(returns[-window:]) >= self.threshold:
+                self.found[window] = perf_counter() - self.began, steps
         return len(self.found) == len(self.windows)
