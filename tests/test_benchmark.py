@@ -129,6 +129,12 @@ def test_watch_finds_the_first_time_of_each_window(monkeypatch):
     assert watch.found == {2: (3.0, 3), 4: (4.0, 5)}
 
 
+def test_the_peak_of_a_process_is_not_its_parent_s():
+    here = np.ones(2**26)  # 512 MiB
+    assert processes.last_number("from bench.processes import peak; print(peak())") < 200
+    assert processes.peak() > here.nbytes / 2**20
+
+
 def test_requirements_hold_by_their_medians_and_failures_are_infinite():
     rows = [
         Row("s", "a", "1", np.array([1.0, 3.0, 9.0]), "×", at_least=3),
