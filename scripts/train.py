@@ -154,7 +154,9 @@ def train(
         raise KeyboardInterrupt(go_on if writer.begun else "nothing was written") from None
     except (Exception, SystemExit) as error:  # an environment may exit
         save()
-        lengths = ["--" + name.replace("_", "-") for name in names if name.endswith(LENGTHS)]
+        lengths = [
+            "--" + name.replace("_", "-") for name in vars(settings) if name.endswith(LENGTHS)
+        ]
         if not writer.begun:
             raise ValueError(reason(error, "", lengths)) from error
         over = state.env_steps >= args.steps

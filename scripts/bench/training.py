@@ -1,0 +1,215 @@
+"""Whole algorithms: steps a second against the raw environment and the peers, time to solve."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
+from options import ALGORITHMS, parser
+from tqdm import tqdm
+
+from bench.timing import Row, interleave_rates
+from bench.watch import Watch
+from minipg.rollout import Envs, make_envs, policy_for
+
+THRESHOLD = 475  # CartPole-v1's reward_threshold
+WIDEST = {  # the most environments that are of use: section widest also solves CartPole-v1 so
+    "actor_critic": "--num-envs 64 --n-steps 16 --steps 1000000",
+    "trpo": "--num-envs 256 --n-steps 64 --steps 2000000",
+}
+SAME = {  # the peers' hyperparameters, rl-baselines3-zoo's, in train.py's words
+    "ppo": "--num-envs 8 --hidden 64,64 --n-steps 32 --minibatch 256 --epochs 20 --lam 0.8 "
+    "--gamma 0.98 --learning-rate 0.001 --critic-learning-rate 0.001 --critic-epochs 20",
+    "actor_critic": "--num-envs 8 --hidden 64,64 --n-steps 5 --lam 1 --target mc --gamma 0.99 "
+    "--optimiser rmsprop --learning-rate 0.0007 --critic-learning-rate 0.0007 --max-norm 0.5",
+    "trpo": "--num-envs 2 --hidden 64,64 --n-steps 512 --damping 0.001 --cg-iterations 15 "
+    "--lam 0.98 --gamma 0.99 --delta 0.01 --critic-learning-rate 0.001 --critic-epochs 20",
+}
+TIMES_PEERS = {"ppo": 6, "actor_critic": 6, "trpo": 5}
+ITERATIONS = {"ppo": 4, "actor_critic": 50, "trpo": 2}  # a round, about a second of a peer's
+
+
+def training(algorithm: str, env_id: str, words: str = "") -> tuple[Envs, Iterator[Any], int]:
+    """Environments, the algorithm's generator, which has not begun, and its steps.
+
+    As train.py would with these options, the presets' where none are given; without its files.
+    """
+    args = parser(env_id).parse_args([algorithm, env_id, *words.split()])
+    run, settings_class = ALGORITHMS[algorithm]
+    names = [field.name for field in dataclasses.fields(settings_class)]
+    settings = settings_class(**{name: getattr(args, name) for name in names})
+    envs = make_envs(
+        args.env, args.num_envs, args.mode, args.max_episode_steps, args.rescale_actions
+    )
+    if args.normalize_observations:
+        envs = NormalizeObservation(envs)
+    if args.normalize_rewards:
+        envs = NormalizeReward(envs, getattr(settings, "gamma", 1.0))
+    policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
+    rng = np.random.default_rng(args.seed)
+    theta = policy.init(rng, dtype=np.float32, std=args.initial_std)
+    return envs, run(envs, policy, theta, settings, args.steps, rng), args.steps
+
+
+def training_piece(
+    algorithm: str, env_id: str, words: str, iterations: int = 1
+) -> Callable[[], int]:
+    """Goes on training for some iterations; returns the steps."""
+    _, loop, _ = training(algorithm, env_id, f"{words} --steps {10**12}")
+    before = 0
+
+    def train() -> int:
+        nonlocal before
+        for _ in range(iterations):
+            state, _ = next(loop)
+        played, before = state.env_steps - before, state.env_steps
+        return played
+
+    return train
+
+
+def raw_piece(env_id: str, num_envs: int, mode: str | None = None) -> Callable[[], int]:
+    """The bare vector environment under random actions, which were drawn before."""
+    envs = gym.make_vec(env_id, num_envs, mode)
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(100)]
+
+    def play() -> int:
+        for action in actions:
+            envs.step(action)
+        return len(actions) * num_envs
+
+    return play
+
+
+def shares(
+    section: str, case: str, pieces: Mapping[str, Callable[[], int]], rounds: int,
+    at_least: float | None = None,
+) -> list[Row]:  # fmt: skip
+    """Steps a second of each piece, and of each but "raw" as a share of it."""
+    rates = interleave_rates(f"{section}, {case}", pieces, rounds)
+    rows = [Row(section, f"steps/s, {name}", case, rate, "1/s") for name, rate in rates.items()]
+    return rows + [Row(section, f"share of raw, {name}", case, rate / rates["raw"], "×",
+                       at_least=at_least)
+                   for name, rate in rates.items() if name != "raw"]  # fmt: skip
+
+
+def environments(
+    peers: ModuleType | None, numbers: Sequence[int] = (8, 32, 256), rounds: int = 7
+) -> list[Row]:
+    """Every algorithm with its preset but for the number of environments, against the raw rate."""
+    rows = []
+    for n in numbers:
+        pieces = {"raw": raw_piece("CartPole-v1", n)}
+        pieces |= {name: training_piece(name, "CartPole-v1", f"--num-envs {n}")
+                   for name in ALGORITHMS}  # fmt: skip
+        rows += shares("environments", f"CartPole-v1 × {n}", pieces, rounds)
+    return rows
+
+
+def python_environments(peers: ModuleType | None, num_envs: int = 64, rounds: int = 7) -> list[Row]:
+    """A2C and TRPO where `step` itself is Python: the share of the raw rate that is left."""
+    rows = []
+    for env_id in ("Acrobot-v1", "Pendulum-v1"):
+        pieces = {"raw": raw_piece(env_id, num_envs)}
+        pieces |= {name: training_piece(name, env_id, f"--num-envs {num_envs}") for name in WIDEST}
+        rows += shares("python", f"{env_id} × {num_envs}", pieces, rounds, at_least=0.75)
+    return rows
+
+
+def widest(
+    peers: ModuleType | None, rounds: int = 15, words: str = "", threshold: float = THRESHOLD
+) -> list[Row]:
+    """Steps/s with the most environments of use; of use: a run from scratch still solves it."""
+    pieces = {name: training_piece(name, "CartPole-v1", f"{WIDEST[name]} {words}")
+              for name in WIDEST}  # fmt: skip
+    rows = []
+    for name, rate in interleave_rates("widest", pieces, rounds).items():
+        watch = reach(name, f"{WIDEST[name]} {words}", Watch(threshold, (100,)))
+        seconds, steps = watch.found.get(100, (math.inf, math.inf))
+        case = f"CartPole-v1 {WIDEST[name].split(' --steps')[0]}"
+        rows += [
+            Row("widest", f"steps/s, {name}", case, rate, "1/s", at_least=100_000),
+            Row("widest", f"steps to {threshold:g}, {name}", case, np.array([steps])),
+            Row("widest", f"seconds to {threshold:g}, {name}", case, np.array([seconds]), "s"),
+        ]
+    return rows
+
+
+def same_settings(
+    peers: ModuleType | None, iterations: Mapping[str, int] = ITERATIONS, rounds: int = 9
+) -> list[Row]:
+    """Steps/s at the peers' hyperparameters: on their kind of environment, and vectorised."""
+    rows: list[Row] = []
+    for name, count in iterations.items() if peers else ():
+        pieces = {
+            "SB3": peers.training_piece(name, count),
+            "sync": training_piece(name, "CartPole-v1", f"{SAME[name]} --mode sync", count),
+            "vectorised": training_piece(name, "CartPole-v1", SAME[name], count),
+        }
+        rates = interleave_rates(f"same settings, {name}", pieces, rounds)
+        rows += [Row("same", f"steps/s, {side}", name, rate, "1/s") for side, rate in rates.items()]
+        rows += [Row("same", f"{side} / SB3", name, rates[side] / rates["SB3"], "×",
+                     at_least=TIMES_PEERS[name] if side == "sync" else None)
+                 for side in ("sync", "vectorised")]  # fmt: skip
+    return rows
+
+
+def reach(algorithm: str, words: str, watch: Watch) -> Watch:
+    """Train on CartPole-v1 until the watch has seen enough or the steps are over."""
+    envs, loop, _ = training(algorithm, "CartPole-v1", words)
+    counter = envs
+    while not hasattr(counter, "return_queue"):
+        counter = counter.env
+    watch.start()
+    for state, _ in loop:
+        if watch.add(list(counter.return_queue), state.env_steps):
+            break
+    return watch
+
+
+def threshold(
+    peers: ModuleType | None, seeds: int = 5, words: str = "", steps: int | None = None,
+    level: float = THRESHOLD,
+) -> list[Row]:  # fmt: skip
+    """Seconds and steps to a mean return of 475 over the last 20 and 100 training episodes.
+
+    Each side with its own best settings: train.py's presets, rl-baselines3-zoo's. A failure is
+    infinite seconds and steps.
+    """
+    sides = [("minipg", name) for name in ("trpo", "ppo", "actor_critic", "npg", "acktr")]
+    sides += [("SB3", name) for name in peers.ZOO] if peers else []
+    found: dict[tuple[str, str], list[Watch]] = {side: [] for side in sides}
+    for seed in range(seeds):
+        for side, name in tqdm(sides, desc=f"threshold, seed {seed}", leave=False):
+            watch = Watch(level)
+            if side == "SB3":
+                peers.reach(name, seed, watch, steps)
+            else:
+                reach(name, f"--seed {seed} {words}", watch)
+            found[side, name].append(watch)
+    rows = []
+    for window in (20, 100):
+        case, fastest = f"last {window} episodes", math.inf
+        for (side, name), watches in reversed(found.items()):  # the peers first
+            reached = [watch.found.get(window, (math.inf, math.inf)) for watch in watches]
+            seconds, at = np.array(reached, float).T
+            must = window == 100 and side == "minipg" and name in ("trpo", "ppo")
+            failed = np.array([np.isinf(seconds).sum()])
+            rows += [Row("threshold", f"seconds, {side} {name}", case, seconds, "s"),
+                     Row("threshold", f"steps, {side} {name}", case, at),
+                     Row("threshold", f"failures of {seeds}, {side} {name}", case, failed,
+                         at_most=0 if must else None)]  # fmt: skip
+            median = rows[-3].quartiles[1]
+            if side == "SB3":
+                fastest = min(fastest, median)
+            elif peers:
+                ratio = 0.0 if np.isinf(median) else fastest / median
+                rows.append(Row("threshold", f"fastest peer / minipg {name}, medians", case,
+                                np.array([ratio]), "×", at_least=10 if must else None))  # fmt: skip
+    return rows

@@ -1,0 +1,206 @@
+"""The benchmark: each section at a tiny size, clockwork and yardsticks; peers if installed."""
+
+import json
+import sys
+
+import benchmark
+import numpy as np
+import pytest
+
+from bench import kernels, processes, timing, training
+from bench.timing import Row
+from bench.watch import Watch
+
+TINY = {
+    "kernels": {"numbers": (8,), "rounds": 1},
+    "scaling": {"numbers": (8, 16), "widths": (4, 8), "times": (8, 16), "sides": (3, 4),
+                "rounds": 2},
+    "gae": {"t": 16, "b": 2, "rounds": 2},
+    "act": {"rounds": 2},
+    "imports": {"rounds": 1},
+    "memory": {"steps": (300, 600), "algorithms": ("actor_critic",)},
+    "environments": {"numbers": (2,), "rounds": 1},
+    "python": {"num_envs": 2, "rounds": 1},
+    "widest": {"rounds": 1, "words": "--num-envs 2 --n-steps 64 --steps 4000", "threshold": 1},
+    "same": {"iterations": {"actor_critic": 1}, "rounds": 1},
+    "threshold": {"seeds": 1, "words": "--num-envs 4 --n-steps 64 --steps 2000", "level": 1},
+}  # fmt: skip
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(timing, "LEAST", 0)
+
+
+@pytest.fixture
+def peers():
+    pytest.importorskip("torch")
+    pytest.importorskip("sb3_contrib")
+    from bench import peers
+
+    return peers
+
+
+def check_rows(section, rows):
+    assert {row.section for row in rows} == {section}
+    assert len({(row.what, row.case) for row in rows}) == len(rows)
+    for row in rows:
+        assert row.samples.ndim == 1
+        assert row.what.startswith("exponent") or (row.samples >= 0).all()
+        assert row.what in benchmark.show(row)
+
+
+@pytest.mark.parametrize("name", set(benchmark.SECTIONS) - {"same"})
+def test_each_section(name, quick):
+    check_rows(name, benchmark.SECTIONS[name](None, **TINY[name]))
+
+
+@pytest.mark.parametrize("name", ["kernels", "gae", "act", "same", "threshold"])
+def test_each_section_with_peers(name, quick, peers):
+    check_rows(name, benchmark.SECTIONS[name](peers, **TINY[name]))
+
+
+def test_pieces_take_turns_and_each_has_its_own_seconds(monkeypatch):
+    now, turns = 0.0, []
+
+    def piece(name, seconds):
+        def call():
+            nonlocal now
+            now += seconds
+            turns.append(name)
+            return 100
+
+        return call
+
+    monkeypatch.setattr(timing, "process_time", lambda: now)
+    monkeypatch.setattr(timing, "LEAST", 0.5)
+    pieces = {"a": piece("a", 0.25), "b": piece("b", 1.0)}
+    took = timing.interleave("test", pieces, 3)
+    np.testing.assert_allclose(took["a"], [0.25] * 3)
+    np.testing.assert_allclose(took["b"], [1.0] * 3)
+    assert "".join(turns) == "aabb" + "aab" * 3
+    turns.clear()
+    rates = timing.interleave_rates("test", pieces, 2)
+    assert (rates["a"].tolist(), rates["b"].tolist()) == ([400, 400], [100, 100])
+    assert "".join(turns) == "ab" * 3
+
+
+def test_exponents_are_slopes_of_each_round():
+    sizes = [10, 100, 1000]
+    seconds = [np.array([n**1.5, 7 * n**0.5]) for n in sizes]
+    np.testing.assert_allclose(timing.exponents(sizes, seconds), [1.5, 0.5])
+
+
+def test_the_yardstick_is_the_products_that_the_formulas_need(monkeypatch):
+    """Operations of y = hW; + δWᵀ, hᵀδ; + the directional derivative, whose first layer has one."""
+    p = kernels.problem(kernels.POLICIES["softmax 8-64-64-4"], 5, np.float64)
+    operations = []
+
+    def count(a, b, out):
+        assert out.shape == (len(a), b.shape[1])
+        operations.append(a.size * b.shape[1])
+
+    monkeypatch.setattr(kernels.np, "matmul", count)
+    every, later = 5 * (8 * 64 + 64 * 64 + 64 * 4), 5 * (64 * 64 + 64 * 4)
+    wanted = {"forward": every, "gradient": 2 * every + later,
+              "Fisher product": 2 * every + 2 * later, "score matrix": every + later}  # fmt: skip
+    for what, piece in kernels.bare_pieces(p).items():
+        operations.clear()
+        piece()
+        assert sum(operations) == wanted[what], what
+
+
+@pytest.mark.parametrize(("name", "steps"), [("ppo", 256), ("actor_critic", 40), ("trpo", 1024)])
+def test_an_iteration_at_the_peers_settings_is_theirs(name, steps):
+    train = training.training_piece(name, "CartPole-v1", training.SAME[name])
+    assert [train(), train()] == [steps, steps]
+
+
+def test_watch_finds_the_first_time_of_each_window(monkeypatch):
+    times = iter([10.0, 13.0, 14.0])
+    monkeypatch.setattr("bench.watch.perf_counter", lambda: next(times))
+    watch = Watch(5, (2, 4))
+    watch.start()
+    assert not watch.add([9.0], 1)
+    assert not watch.add([9.0, 0.0], 2)
+    assert not watch.add([9.0, 0.0, 10.0], 3)
+    assert not watch.add([9.0, 0.0, 10.0, 0.0], 4)
+    assert watch.add([0.0, 10.0, 1.0, 9.0], 5)
+    assert watch.found == {2: (3.0, 3), 4: (4.0, 5)}
+
+
+def test_the_peak_of_a_process_is_not_its_parent_s():
+    here = np.ones(2**26)  # 512 MiB
+    assert processes.last_number("from bench.processes import peak; print(peak())") < 200
+    assert processes.peak() > here.nbytes / 2**20
+
+
+def test_requirements_hold_by_their_medians_and_failures_are_infinite():
+    rows = [
+        Row("s", "a", "1", np.array([1.0, 3.0, 9.0]), "×", at_least=3),
+        Row("s", "a", "2", np.array([1.0, 2.0, 9.0]), "×", at_least=3),
+        Row("s", "b", "1", np.array([0.0]), at_most=0),
+        Row("s", "c", "1", np.array([1.0, np.inf, np.inf]), "s"),
+    ]
+    assert [row.margin for row in rows] == [1, 2 / 3, np.inf, None]
+    first, second = benchmark.summary(rows).splitlines()
+    assert first.split()[:4] == ["FAILS", "1", "of", "2"]
+    assert second.split()[:4] == ["holds", "1", "of", "1"]
+    found = benchmark.document(rows, None)["rows"]
+    assert [row["holds"] for row in found] == [True, False, True, None]
+    assert (found[3]["low"], found[3]["median"], found[3]["high"]) == (1, None, None)
+    json.dumps(found, allow_nan=False)
+
+
+def test_command(tmp_path, capsys, quick):
+    out = [tmp_path / "figures.json", tmp_path / "picture.png"]
+    words = ["--only", "act", "--json", str(out[0]), "--plot", str(out[1])]
+    assert benchmark.main(words) == 0
+    assert "act: one action ≤ 25" in capsys.readouterr().out
+    assert json.loads(out[0].read_text())["rows"][0]["at_most"] == 25
+    assert out[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_mistakes_are_one_line(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "torch", None)  # not installed
+    monkeypatch.delitem(sys.modules, "bench.peers", raising=False)
+    monkeypatch.delattr("bench.peers", raising=False)
+    assert benchmark.main(["--peers"]) == 2
+    assert "pip install -r scripts/peers.txt" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        benchmark.main(["--only", "nothing"])
+    with pytest.raises(ValueError, match="No module named 'nothing'"):
+        processes.last_number("import nothing")
+    with pytest.raises(ValueError, match="--plot: expected"):
+        benchmark.draw([], tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("policy", kernels.POLICIES.values(), ids=kernels.POLICIES)
+def test_peers_compute_what_minipg_does(policy, dtype, peers):
+    n = 16
+    p = kernels.problem(policy, n, dtype)
+    ours = {what: piece() for what, piece in kernels.minipg_pieces(p).items()}
+    seen = set()
+    for side, found in peers.kernels(p).items():
+        for what, piece in found.items():
+            theirs, wanted = piece(), ours[what]
+            if isinstance(theirs, tuple):  # a tensor a parameter
+                axis = -1 if what == "score matrix" else 0
+                shape = (n, -1) if what == "score matrix" else (-1,)
+                theirs = np.concatenate([x.detach().numpy().reshape(shape) for x in theirs], axis)
+            else:  # of a Gaussian η has log σ too
+                theirs = theirs.detach().numpy()
+                wanted = wanted[:, : theirs.shape[1]] if what == "forward" else wanted
+            assert theirs.dtype == dtype
+            np.testing.assert_allclose(theirs, wanted, atol=1e3 * np.finfo(dtype).eps,
+                                       err_msg=f"{side} {what}")  # fmt: skip
+            seen.add(what)
+    assert seen == set(ours)
+
+
+def test_the_peers_buffer_computes_our_gae(peers):
+    rewards, values, terminated = kernels.trajectories(300, 3)
+    adv, target = kernels.gae_piece(rewards, values, terminated)()
+    np.testing.assert_allclose(peers.gae_piece(rewards, values, terminated)(), adv, atol=1e-4)
+    np.testing.assert_allclose(target, adv + values[:-1])
