@@ -3,6 +3,7 @@
 Axes: N samples, D inputs, K head parameters, P parameters, T steps, S states.
 """
 
+import itertools
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ def minipg_pieces(p: Problem) -> dict[str, Piece]:
     policy, theta, obs, actions, v = p
     mean, product = uniform(obs), fisher_product(policy, theta, obs, uniform(obs))
     return {
-        "forward": lambda: policy.forward(theta, obs)[0],
+        "forward": lambda: policy.eta(theta, obs),
         "gradient": lambda: policy.weighted_score(theta, obs, actions, mean),
         "Fisher product": lambda: product(v),
         "score matrix": lambda: policy.score(theta, obs, actions),
@@ -67,7 +68,7 @@ def bare_pieces(p: Problem) -> dict[str, Piece]:
         return rng.standard_normal(shape).astype(dtype)
 
     layers = [(normal(n, i), normal(i, k), normal(n, k), normal(i, k))  # h, W, δ, dW
-              for _, _, (i, k) in p.policy.network.slices]  # fmt: skip
+              for i, k in itertools.pairwise(p.policy.network.sizes)]  # fmt: skip
     hw = [(h, w, np.empty_like(d)) for h, w, d, _ in layers]
     back = [(d, w.T, np.empty_like(h)) for h, w, d, _ in layers[1:]]
     weights = [(h.T, d, np.empty_like(w)) for h, w, d, _ in layers]
@@ -208,7 +209,7 @@ def advantages(peers: ModuleType | None, t: int = 2_048, b: int = 8, rounds: int
 
 
 def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
-    """One action and its log-probability for one observation."""
+    """One action for one observation."""
     rows = []
     for env, policy in {"CartPole-v1": softmax_policy(4, 2, (64, 64)),
                         "Pendulum-v1": gaussian_policy(3, 1, (64, 64))}.items():  # fmt: skip
@@ -217,7 +218,7 @@ def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
         obs = rng.standard_normal(policy.network.sizes[0]).astype(np.float32)
 
         def act(policy=policy, theta=theta, obs=obs, rng=rng):  # type: ignore[no-untyped-def]
-            return policy.sample(theta, obs, rng)
+            return policy.act(theta, obs, rng)
 
         pieces: dict[str, Piece] = {"ours": act}
         if peers:

@@ -23,11 +23,13 @@ WIDEST = {  # the most environments that are of use: section widest also solves 
 }
 SAME = {  # the peers' hyperparameters, rl-baselines3-zoo's, in train.py's words
     "ppo": "--num-envs 8 --hidden 64,64 --n-steps 32 --minibatch 256 --epochs 20 --lam 0.8 "
-    "--gamma 0.98 --learning-rate 0.001 --critic-learning-rate 0.001 --critic-epochs 20",
+    "--gamma 0.98 --learning-rate 0.001 --critic-learning-rate 0.001 --critic-epochs 20 "
+    "--critic-minibatch 256",
     "actor_critic": "--num-envs 8 --hidden 64,64 --n-steps 5 --lam 1 --target mc --gamma 0.99 "
     "--optimiser rmsprop --learning-rate 0.0007 --critic-learning-rate 0.0007 --max-norm 0.5",
     "trpo": "--num-envs 2 --hidden 64,64 --n-steps 512 --damping 0.001 --cg-iterations 15 "
-    "--lam 0.98 --gamma 0.99 --delta 0.01 --critic-learning-rate 0.001 --critic-epochs 20",
+    "--lam 0.98 --gamma 0.99 --delta 0.01 --critic-learning-rate 0.001 --critic-epochs 20 "
+    "--critic-minibatch 512",
 }
 TIMES_PEERS = {"ppo": 6, "actor_critic": 6, "trpo": 5}
 ITERATIONS = {"ppo": 4, "actor_critic": 50, "trpo": 2}  # a round, about a second of a peer's
