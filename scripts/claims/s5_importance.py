@@ -1,5 +1,8 @@
 """Section 5, importance sampling of trajectories: E27."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 
 from claims.problem import Problem, Row, claim, worst
@@ -20,10 +23,26 @@ def off_policy(p: Problem) -> Row:
     advantage = (p.action_values - p.values[:, None])[states[:-1], batch.actions]
     psi = discounts(batch.ends, p.start.gamma) * advantage * so_far[-1]
     mean = batch.weight @ gradients(p.policy, p.theta, batch, psi)
-    sizes = [1 / float(batch.weight @ w**2) for w in so_far]  # (E w)²/E w² with E w = 1
-    told = ", ".join(f"{x:.3g}" for x in sizes)
-    return Row(f"effective share of the sample at lengths 1 … {len(sizes)}: {told}",
-               p.error(mean, p.gradient), 1e-9)  # fmt: skip
+    error = p.error(mean, p.gradient)
+    new = p.policy.probs(theta, p.start.features)
+    for w, second in zip(so_far, _second_moments(p.start, p.pi, new), strict=False):
+        error = worst(error, abs(float(batch.weight @ w**2) / second - 1))
+    pi, new = (p.policy.probs(x, p.mdp.features) for x in (p.theta, theta))
+    shares = [1 / second for second in islice(_second_moments(p.mdp, pi, new), 30)]
+    told = ", ".join(f"{shares[t - 1]:.2g} ({t})" for t in (1, 3, 10, 30))
+    return Row(f"effective share of a sample (at length), whole table: {told}", error, 1e-9)
+
+
+def _second_moments(mdp: TabularMDP, pi: np.ndarray, new: np.ndarray) -> Iterator[float]:
+    """E w² of the weights w of π over t = 1, 2, … steps of π̃; as E w = 1, n games of π̃ are worth
+    n / E w² of π."""
+    square = pi**2 / new
+    going, ended = mdp.chain(square).T, square * (1 - mdp.continuing.sum(1).reshape(pi.shape))
+    alive, over = mdp.start, 0.0  # E w² of the games in each state, and of those that ended
+    while True:
+        over += float(alive @ ended.sum(1))
+        alive = going @ alive
+        yield over + float(alive.sum())
 
 
 @claim("E27", "weights of a trajectory or of each decision: no bias; self-normalised: bias")
