@@ -80,8 +80,47 @@ def test_every_line_of_the_proof(problem, rng):
     np.testing.assert_allclose(lines, truth, rtol=1e-8, atol=1e-9 * np.abs(mdp.reward).max())
 
 
+def pair_of_policies():
+    """A table of three states with γ = 0.9, π̃ and π."""
+    rng = np.random.default_rng(0)
+    transition = rng.dirichlet(np.ones(3), (3, 2))
+    mdp = TabularMDP.from_arrays(transition, rng.standard_normal((3, 2)), np.eye(3)[0], 0.9)
+    return mdp, draw_pi(mdp, rng), draw_pi(mdp, rng)
+
+
+@pytest.mark.equation("errata 3")
+def test_errata_3_the_difference_is_over_the_visits_of_the_new_policy():
+    """J(π̃) − J(π) is over d_π̃; over d_π, as the slide first writes, it is L."""
+    mdp, new, pi = pair_of_policies()
+    slide = exact.visits(mdp, pi, 0.9) @ (new * exact.advantages(mdp, pi)).sum(1)
+    assert slide == pytest.approx(surrogate(mdp, new, pi))
+    assert abs(slide - performance_difference(mdp, new, pi)) > 0.1 * abs(slide)
+
+
+@pytest.mark.equation("errata 6")
+def test_errata_6_the_surrogate_is_a_sum_over_steps():
+    """L needs its Σ_t γ^t: without γ^t, or of the first step alone, it is another number."""
+    mdp, new, pi = pair_of_policies()
+    gain, alive, terms = (new * exact.advantages(mdp, pi)).sum(1), mdp.start, []
+    for _ in range(300):
+        terms.append(alive @ gain)
+        alive = mdp.chain(pi).T @ alive
+    right = surrogate(mdp, new, pi)
+    assert 0.9 ** np.arange(300) @ terms == pytest.approx(right)
+    for other in (terms[0], np.sum(terms)):
+        assert abs(other - right) > 0.1 * abs(right)
+
+
+@pytest.mark.equation("errata 8")
+def test_errata_8_the_two_directions_of_kl_are_two_trust_regions():
+    """The bound holds with KL(π̃‖π) and with KL(π‖π̃), and either region has what the other lacks."""
+    flat, steep = np.full((1, 2), 0.5), np.array([[0.9, 0.1]])
+    assert kl(steep, flat).item() == pytest.approx(np.log(2) + 0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert kl(steep, flat) < 0.4 < kl(flat, steep)  # around flat; around steep the other way
+
+
 @given(mdps(gammas=DISCOUNTS), RNGS)
-@pytest.mark.equation("E34", "E37")
+@pytest.mark.equation("E34", "E37", "errata 8")
 def test_the_bound_holds_in_both_directions_and_the_mean_kl_is_below_the_maximum(mdp, rng):
     pi = draw_pi(mdp, rng)
     new = draw_pi(mdp, rng, pi)

@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from claims.problem import Problem, Row, claim, worst
+from claims.problem import ALPHA, Problem, Row, claim, worst
 from minipg import enumeration, exact, surrogate
+from minipg.batch import Batch
+from minipg.check import check_mean
+from minipg.returns import discounts, reward_to_go
 from minipg.surrogate import batch_surrogate, batch_surrogate_gradient
 
 
@@ -66,7 +69,7 @@ def performance_identity(p: Problem) -> Row:
     return Row(f"difference {solved:.4g}", error, 1e-9)
 
 
-@claim("E31", "… = 1/(1−γ) E_{d_π̃} E_{a∼π̃} A^π")
+@claim("E31", "… = 1/(1−γ) E_{d_π̃} E_{a∼π̃} A^π, d_π̃ and not d_π (errata 3)")
 def over_visits(p: Problem) -> Row:
     return _over_visits(p, weighted=False)
 
@@ -80,21 +83,42 @@ def _over_visits(p: Problem, weighted: bool) -> Row:
     new, pi = _pair(p)
     if p.mdp.gamma == 1:
         return Row("γ = 1: d_π is not defined", 0.0, 1e-9)
-    d = exact.visitation(p.mdp, new)[:-1]
     weight = pi * (new / pi) if weighted else new
-    got = d @ (weight * exact.advantages(p.mdp, pi)).sum(1) / (1 - p.mdp.gamma)
+    gain = (weight * exact.advantages(p.mdp, pi)).sum(1) / (1 - p.mdp.gamma)
+    got, slide = (float(exact.visitation(p.mdp, x)[:-1] @ gain) for x in (new, pi))
     truth = exact.objective(p.mdp, new) - exact.objective(p.mdp, pi)
     scale = max(abs(exact.objective(p.mdp, pi)), abs(truth), 1e-300)
-    return Row("whole table", abs(got - truth) / scale, 1e-9)
+    told = f"whole table: {got:.4g}; with d_π, as the slide first writes, {slide:.4g}"
+    return Row(told, abs(got - truth) / scale, 1e-9)
 
 
 @claim("E33", "L(π̃): the same with d_π; from a batch of π, with its Σ γ^t (errata 6)")
 def surrogate_of_a_batch(p: Problem) -> Row:
+    theta, psi = p.other(), p.q - p.v[:-1]
+    first = psi * (np.arange(len(psi)) == 0)[:, None]
+    got, bare, one = (batch_surrogate(p.policy, theta, p.batch, x)
+                      for x in (p.gamma_t * psi, psi, first))  # fmt: skip
+    solved = surrogate.surrogate(p.start, p.policy.probs(theta, p.start.features), p.pi)
+    return Row(f"enumeration vs solve, L = {solved:.4g}; without γ^t {bare:.4g}, the first step "
+               f"alone {one:.4g}", p.error(got, solved), 1e-9)  # fmt: skip
+
+
+@claim("E33", "L from rollouts of π alone, without a critic: E Σ γ^t (π̃/π − 1) G_t")
+def surrogate_sampled(p: Problem) -> Row:
     theta = p.other()
-    got = batch_surrogate(p.policy, theta, p.batch, p.gamma_t * (p.q - p.v[:-1]))
-    new = p.policy.probs(theta, p.start.features)
-    solved = surrogate.surrogate(p.start, new, p.pi)
-    return Row(f"enumeration vs solve, L = {solved:.4g}", p.error(got, solved), 1e-9)
+    truth = np.array([surrogate.surrogate(p.start, p.policy.probs(theta, p.start.features), p.pi)])
+
+    def samples(batch: Batch) -> np.ndarray:  # one a game (B, 1)
+        to_go = reward_to_go(batch.rewards, batch.ends, p.start.gamma)
+        psi = batch.valid * discounts(batch.ends, p.start.gamma) * to_go
+        return (psi * (surrogate.ratio(p.policy, theta, batch) - 1)).sum(0)[:, None]
+
+    width, drawn = np.ptp(samples(p.batch), axis=0), samples(p.played)
+    verdict = check_mean(drawn, truth, width, ALPHA)
+    power = not check_mean(drawn, 0 * truth, width, ALPHA).accepted
+    return Row(f"{len(drawn)} episodes, false alarm ≤ {ALPHA:g}; "
+               f"{'refuses' if power else 'too few to refuse'} L = 0",
+               verdict.distance, verdict.radius)  # fmt: skip
 
 
 @claim("E34", "|J(π̃) − J(π) − L(π̃)| ≤ C max KL, KL(π̃‖π) and KL(π‖π̃) alike (errata 8)")
@@ -105,10 +129,10 @@ def error_bound(p: Problem) -> Row:
     error = abs(surrogate.performance_difference(p.mdp, new, pi)
                 - surrogate.surrogate(p.mdp, new, pi))  # fmt: skip
     error = max(0.0, error - 1e-12 * float(np.abs(exact.state_values(p.mdp, pi)).max()))  # rounding
-    largest = min(surrogate.kl(new, pi).max(), surrogate.kl(pi, new).max())
-    bound = surrogate.penalty(p.mdp, pi) * float(largest)
-    return Row(f"whole table: error {error:.3g}, bound {bound:.3g}",
-               error / max(bound, 1e-300), 1.0)  # fmt: skip
+    largest = [float(surrogate.kl(*x).max()) for x in ((new, pi), (pi, new))]
+    bound = surrogate.penalty(p.mdp, pi) * min(largest)
+    return Row(f"whole table: max KL {largest[0]:.3g} and {largest[1]:.3g}, error {error:.3g}, "
+               f"bound {bound:.3g}", error / max(bound, 1e-300), 1.0)  # fmt: skip
 
 
 @claim("E35", "∇L at θ_k is the policy gradient")
