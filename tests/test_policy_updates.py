@@ -15,6 +15,7 @@ from minipg.distributions import Gaussian
 from minipg.kfac import average, factors, solve
 from minipg.linalg import conjugate_gradients
 from minipg.loop import LoopSettings, Samples, learn
+from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
 from minipg.natural import SOLVERS, fisher_matrix, natural_gradient
 from minipg.optim import adam_init
@@ -78,16 +79,18 @@ def test_an_accepted_trpo_step_meets_both_conditions_on_the_whole_batch(drawn, r
     assert refused == figures["tried"] - 1
 
 
-@pytest.mark.parametrize("update", [npg.update, trpo.update])
-def test_no_gradient_no_step(update):
+@pytest.mark.parametrize("scale", [0.0, 1e-158])
+@pytest.mark.parametrize("module", [npg, trpo, acktr, ppo])
+def test_no_gradient_no_step(module, scale):
+    """Nor where xᵀHx is too small to divide by."""
     policy = softmax_policy(2, 2)
     theta, rng = np.ones(6), np.random.default_rng(0)
-    samples = draw_samples(policy, theta, rng, scale=0.0)
-    settings = npg.Settings() if update is npg.update else trpo.Settings()
-    new, _, figures = update(policy, theta, samples, settings, None, rng)
+    samples = draw_samples(policy, theta, rng, scale=scale)
+    state = adam_init(theta) if module is ppo else None
+    new, _, figures = module.update(policy, theta, samples, module.Settings(), state, rng)
     assert new.tobytes() == theta.tobytes()
-    assert figures["gradient_norm"] == 0
-    assert figures.get("accepted", 0) == 0
+    assert figures["gradient_norm"] <= scale
+    assert figures.get("accepted", 0) == figures.get("tried", 0) == 0
 
 
 @given(policies(), RNGS, st.floats(0.05, 0.5))
@@ -221,6 +224,30 @@ def test_the_factored_solve_is_that_of_the_damped_blocks(drawn, rng, damping):
     np.testing.assert_allclose(x[log_std], g[log_std] / (2 + damping))
 
 
+@given(policies(), RNGS, st.sampled_from([1e-3, 0.1]), st.sampled_from([1e-4, 100.0]))
+@pytest.mark.equation("E48")
+@pytest.mark.pitfall(14)
+def test_acktr_is_the_factored_solve_with_an_undamped_length(drawn, rng, damping, delta):
+    """½ dᵀHd is δ with the exact H, or the step is α x; the factors are a running mean."""
+    policy, theta = drawn
+    theta = 0.5 * theta
+    first, second = (draw_samples(policy, theta, rng) for _ in range(2))
+    settings = acktr.Settings(delta=delta, damping=damping, learning_rate=0.3, decay=0.75)
+    kronecker = None
+    for samples in (first, second):
+        new, state, figures = acktr.update(policy, theta, samples, settings, kronecker, rng)
+        kronecker = average(kronecker, factors(policy, theta, samples.obs), 0.75)
+        g = samples.psi @ policy.score(theta, samples.obs, samples.actions) / 12
+        x = solve(policy, kronecker, g, damping)
+        h = fisher_matrix(policy, theta, samples.obs, np.full(12, 1 / 12))
+        rate = min(0.3, np.sqrt(2 * delta / (x @ h @ x)))
+        np.testing.assert_allclose(new - theta, rate * x, rtol=1e-6, atol=1e-9)
+        assert figures["gradient_norm"] == pytest.approx(np.linalg.norm(g))
+        for got, expected in zip(state.layers, kronecker.layers, strict=True):
+            np.testing.assert_allclose(got[0], expected[0])
+            np.testing.assert_allclose(got[1], expected[1])
+
+
 @given(policies(), RNGS)
 @pytest.mark.equation("E48")
 def test_the_critic_s_step_is_gauss_newton_where_v_is_linear(drawn, rng):
@@ -310,6 +337,7 @@ def test_nan_advantages_are_refused():
     samples = draw_samples(policy, theta, rng)._replace(psi=np.full(12, np.nan))
     for update, settings, state in ((npg.update, npg.Settings(), None),
                                     (trpo.update, trpo.Settings(), None),
+                                    (acktr.update, acktr.Settings(), None),
                                     (ppo.update, ppo.Settings(), adam_init(theta))):  # fmt: skip
         with pytest.raises(ValueError, match="psi: expected finite"):
             update(policy, theta, samples, settings, state, rng)
@@ -322,6 +350,23 @@ def test_no_sample_is_refused():
     for module, state in ((npg, None), (trpo, None), (ppo, adam_init(theta)), (acktr, None)):
         with pytest.raises(ValueError, match="number of samples: expected"):
             module.update(policy, theta, none, module.Settings(), state, rng)
+
+
+def test_an_iteration_of_nothing_but_resets_is_passed_over():
+    """Games of one step: every other row is a reset, and no data."""
+    mdp = TabularMDP.from_arrays(np.ones((1, 2, 1)), np.ones((1, 2)), np.ones(1), 0.9,
+                                 terminal=np.zeros(1, bool)).unroll(1)  # fmt: skip
+    policy, seen, rng = softmax_policy(1, 2), [], np.random.default_rng(0)
+
+    def look(policy, theta, samples, settings, state, rng):
+        seen.append(len(samples.obs))
+        return theta, state, {}
+
+    envs, theta = adapt(TabularVectorEnv(mdp, 1)), np.ones(4)
+    history = list(learn(envs, policy, theta, LoopSettings(n_steps=1), 6, rng, look))
+    assert seen == [1, 1, 1]
+    assert [record["env_steps"] for _, record in history] == [1, 3, 5]
+    assert all(state.theta.tobytes() == theta.tobytes() for state, _ in history)
 
 
 def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
