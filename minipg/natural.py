@@ -72,7 +72,7 @@ def uniform(obs: Array) -> Array:
     return np.full(len(obs), 1 / len(obs))
 
 
-def trust_region_step(gradient: Array, direction: Array, curvature: float, delta: float) -> Array:
+def trust_region_step(direction: Array, curvature: float, delta: float) -> Array:
     """E40, E43 √(2δ/gᵀH⁻¹g) H⁻¹g (P,): maximises gᵀd subject to ½ dᵀHd ≤ δ.
 
     The same change of π in every parametrisation. direction x ≈ H⁻¹g; curvature = xᵀHx, which is

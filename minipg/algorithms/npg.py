@@ -47,7 +47,7 @@ def update(
     figures = {"gradient_norm": float(np.linalg.norm(g))}
     if curvature < np.finfo(float).tiny:
         return theta, None, figures
-    step = trust_region_step(g, x, curvature, settings.delta)
+    step = trust_region_step(x, curvature, settings.delta)
     if settings.learning_rate:
         step = theta.dtype.type(settings.learning_rate) * x
     return theta + step, None, figures

@@ -46,7 +46,7 @@ def update(
             kl = policy.kl(candidate, theta, obs).mean(dtype=np.float64)
             return float(((ratio - 1) * psi).mean(dtype=np.float64)), float(kl)
 
-    step = trust_region_step(g, x, curvature, settings.delta)
+    step = trust_region_step(x, curvature, settings.delta)
     search = backtrack(theta, step, measure, settings.delta)
     figures |= {"accepted": int(search.accepted), "tried": search.tried}
     figures |= {f"refused_{name}": count for name, count in search.refused.items()}

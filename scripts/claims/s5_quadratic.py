@@ -92,7 +92,7 @@ def trust_region(p: Problem) -> Row:
     h = fisher_product(p.policy, p.theta, obs, weight)
     g = h(p.rng.standard_normal(len(p.theta)))  # within the range of H
     x = conjugate_gradients(h, g, 200, 1e-12).x
-    d = trust_region_step(g, x, float(x @ h(x)), 0.01)
+    d = trust_region_step(x, float(x @ h(x)), 0.01)
     others = p.rng.standard_normal((50, len(p.theta)))
     gains = [g @ o * np.sqrt(0.02 / (o @ h(o))) for o in others]
     best = max(gains) / (g @ d)

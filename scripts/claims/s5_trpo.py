@@ -32,7 +32,7 @@ def trust_region_problem(p: Problem) -> Row:
     h = fisher_product(p.policy, p.theta, features, weight)
     g = exact.policy_gradient(p.mdp, p.policy, p.theta)
     x = conjugate_gradients(h, g, 200).x
-    step = trust_region_step(g, x, float(x @ h(x)), delta)
+    step = trust_region_step(x, float(x @ h(x)), delta)
     search = backtrack(p.theta, step, lambda x: measure(p.policy.probs(x, features)), delta)
     gain, kl = measure(p.policy.probs(search.theta, features))
     greedy = measure(tilted(30.0))
