@@ -76,7 +76,10 @@ def network_solve(network: MLP, kronecker: Factors, gradient: Array, damping: fl
         split = np.sqrt((np.trace(a) / len(a)) / max(np.trace(g) / len(g), 1e-12))
         root = np.sqrt(damping)
         whole = np.vstack([gw, gb])
-        left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), whole)
-        x = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
+        try:
+            left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), whole)
+            x = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
+        except np.linalg.LinAlgError as error:
+            raise ValueError(f"damping: expected more than {damping}, H is singular") from error
         xw[:], xb[:] = x[:-1], x[-1]
     return out

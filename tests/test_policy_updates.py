@@ -272,6 +272,8 @@ def test_the_critic_s_step_is_gauss_newton_where_v_is_linear(drawn, rng):
     np.testing.assert_allclose(later.layers[0][0][:3, :3], mixed[:3, :3])
     perfect, _ = acktr.refit(critic, phi, None, obs, design @ phi, free, rng)
     np.testing.assert_allclose(perfect, phi)
+    still, _ = acktr.refit(critic, 0 * phi, None, obs, 0 * y, acktr.Settings(), rng)  # no error
+    assert not still.any()
 
 
 @given(policies(), RNGS)
@@ -376,7 +378,9 @@ def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
     obs, g = np.zeros((1, 2)), np.ones(9)
     with pytest.raises(ValueError, match="damping: expected more than 0.0, H is singular"):
         natural_gradient(policy, np.zeros(9), obs, g, 0.0, "cholesky", 1)
-    policy, samples = softmax_policy(2, 2), None
+    with pytest.raises(ValueError, match="damping: expected more than 1e-300, H is singular"):
+        solve(policy, factors(policy, np.zeros(9), obs + 1), g, 1e-300)
+    policy = softmax_policy(2, 2)
     samples = draw_samples(policy, np.zeros(6), rng, 1)
     new, _, figures = trpo.update(
         policy, np.zeros(6), samples, trpo.Settings(damping=0.0), None, rng

@@ -331,6 +331,9 @@ def test_cg_says_why_it_stopped_and_refuses():
     broken = conjugate_gradients(lambda v: v * np.nan, b)
     assert (broken.reason, broken.x.tolist()) == ("not finite", [0, 0])
     assert conjugate_gradients(lambda v: v, np.zeros(2))[1:] == (0, 0.0, "zero")
+    for scale in (1e-6, 1.0, 1e6):  # the tolerance is relative
+        found = conjugate_gradients(lambda v: np.diag([1.0, 9.0]) @ v, scale * b)
+        assert (found.reason, found.iterations) == ("converged", 2)
     assert conjugate_gradients(lambda v: v, b, tolerance=0.0)[1:] == (1, 0.0, "converged")
     assert conjugate_gradients(lambda v: np.diag([1.0, 9.0]) @ v, b, 1).reason == "iterations"
     for arguments, message in (
