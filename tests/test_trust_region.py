@@ -410,5 +410,6 @@ def test_the_line_search_accepts_only_what_meets_both_and_else_leaves_theta(rng,
     worse = [x for x in seen if np.isfinite(x).all() and x[1] <= delta and x[0] < 0]
     assert result.refused == {"not_finite": len(bad), "kl": len(far), "surrogate": len(worse)}
     assert len(bad) + len(far) + len(worse) == result.tried - result.accepted
+    assert backtrack(theta, step, lambda x: (0.0, delta), delta).tried == 1  # L = 0, KL = δ
     with pytest.raises(ValueError, match="delta: expected"):
         backtrack(theta, step, measure, 0.0)
