@@ -30,10 +30,15 @@ def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 
 
 def kl(p: Array, q: Array) -> Array:
-    """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not."""
+    """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not.
+
+    As Σ p (x − log(1 + x)), x = q/p − 1: no term is negative, and those of E36's tiny steps, which
+    Σ p log p/q loses to rounding, keep their digits.
+    """
+    some = p >= np.finfo(float).tiny
+    x = np.divide(q - p, p, out=np.zeros(p.shape), where=some)
     with np.errstate(divide="ignore"):
-        log_ratio = np.log(np.where(p > 0, p, 1.0)) - np.log(np.where(p > 0, q, 1.0))
-    return (p * log_ratio).sum(1)
+        return np.where(some, p * (x - np.log1p(x)), q).sum(1)
 
 
 def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:

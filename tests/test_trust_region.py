@@ -126,6 +126,10 @@ def test_the_bound_holds_in_both_directions_and_the_mean_kl_is_below_the_maximum
     new = draw_pi(mdp, rng, pi)
     error = abs(performance_difference(mdp, new, pi) - surrogate(mdp, new, pi))
     rounding = 1e-9 * np.abs(mdp.reward).max() / (1 - mdp.gamma)
+    epsilon = np.abs(exact.action_values(mdp, exact.state_values(mdp, pi))
+                     - exact.state_values(mdp, pi)[:, None]).max()  # fmt: skip
+    constant = 4 * epsilon * mdp.gamma / (1 - mdp.gamma) ** 2
+    assert penalty(mdp, pi) == pytest.approx(constant, abs=1e-300)
     for divergence in (kl(new, pi), kl(pi, new)):
         assert error <= penalty(mdp, pi) * divergence.max() + rounding
     for p, q in ((new, pi), (pi, new)):
@@ -146,10 +150,34 @@ def test_maximising_the_bound_never_lowers_j(mdp, rng):
         gain, bound = performance_difference(mdp, new, pi), lower_bound(mdp, new, pi)
         assert gain >= bound - rounding
         assert bound >= 0
-        for _ in range(5):
-            other = draw_pi(mdp, rng, pi) * 0.02 + pi * 0.98
-            assert lower_bound(mdp, other, pi) <= bound + 1e-4 * abs(bound) + rounding
+        others = [draw_pi(mdp, rng, pi) * 0.02 + pi * 0.98 for _ in range(5)]
+        others += [pi + scale * (new - pi) for scale in (0.7, 1.4)]  # as far as that, no farther
+        for other in others:
+            if other.min() >= 0:
+                assert lower_bound(mdp, other, pi) <= bound + 1e-4 * abs(bound) + rounding
         pi = new
+
+
+@given(RNGS)
+@pytest.mark.equation("E36", "E37")
+def test_kl_of_near_and_of_sparse_tables_keeps_its_digits(rng):
+    """To second order Σ (q − p)²/2p; q where p has no mass, infinity where q has none."""
+    p = rng.dirichlet(np.ones(3), 4)
+    direction = rng.standard_normal((4, 3))
+    q = p * (1 + 1e-7 * (direction - (p * direction).sum(1, keepdims=True)))
+    np.testing.assert_allclose(kl(p, q), ((q - p) ** 2 / (2 * p)).sum(1), rtol=1e-5)
+    assert kl(np.eye(3), np.full((3, 3), 1 / 3)) == pytest.approx(np.log(3))
+    assert np.isinf(kl(np.full((3, 3), 1 / 3), np.eye(3))).all()
+    assert kl(np.array([[5e-324, 1.0]]), np.array([[0.5, 0.5]])) == pytest.approx(np.log(2))
+
+
+@pytest.mark.equation("E36")
+def test_where_no_step_raises_the_bound_the_policy_stays():
+    """A huge advantage in a state never visited: C is 2e13, no step gains what it costs."""
+    reward = np.array([[0.0, 0.01], [0.0, 1e11]])
+    mdp = TabularMDP.from_arrays(np.eye(2)[:, None].repeat(2, 1), reward, np.eye(2)[0], 0.9)
+    pi = np.array([[0.3, 0.7], [0.5, 0.5]])
+    np.testing.assert_array_equal(improve(mdp, pi), pi)
 
 
 @given(problems(gammas=DISCOUNTS), RNGS)
