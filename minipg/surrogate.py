@@ -32,13 +32,15 @@ def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 def kl(p: Array, q: Array) -> Array:
     """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not.
 
-    As Σ p (x − log(1 + x)), x = q/p − 1: no term is negative, and those of E36's tiny steps, which
+    As Σ p (x − log q/p), x = q/p − 1: no term is negative, and those of E36's tiny steps, which
     Σ p log p/q loses to rounding, keep their digits.
     """
     some = p >= np.finfo(float).tiny
     x = np.divide(q - p, p, out=np.zeros(p.shape), where=some)
+    ratio = np.divide(q, p, out=np.ones(p.shape), where=some)
     with np.errstate(divide="ignore"):
-        return np.where(some, p * (x - np.log1p(x)), q).sum(1)
+        log_ratio = np.where(np.abs(x) < 0.5, np.log1p(x), np.log(ratio))
+    return np.where(some, p * (x - log_ratio), q).sum(1)
 
 
 def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:

@@ -168,7 +168,11 @@ def test_kl_of_near_and_of_sparse_tables_keeps_its_digits(rng):
     np.testing.assert_allclose(kl(p, q), ((q - p) ** 2 / (2 * p)).sum(1), rtol=1e-5)
     assert kl(np.eye(3), np.full((3, 3), 1 / 3)) == pytest.approx(np.log(3))
     assert np.isinf(kl(np.full((3, 3), 1 / 3), np.eye(3))).all()
-    assert kl(np.array([[5e-324, 1.0]]), np.array([[0.5, 0.5]])) == pytest.approx(np.log(2))
+    half = np.array([[0.5, 0.5]])
+    assert kl(np.array([[5e-324, 1.0]]), half) == pytest.approx(np.log(2))
+    for rare in (1e-12, 1e-30, 1e-320):  # 1 + x would be 0
+        expected = 0.5 * np.log(0.25 / rare)
+        assert kl(half, np.array([[rare, 1.0]])) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.equation("E36")
