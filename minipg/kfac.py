@@ -74,6 +74,9 @@ def network_solve(network: MLP, kronecker: Factors, gradient: Array, damping: fl
     for layer, x, (a, g) in blocks:
         split = np.sqrt((np.trace(a) / len(a)) / max(np.trace(g) / len(g), 1e-12))
         root = np.sqrt(damping)
-        left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), layer)
-        x[:] = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
+        try:
+            left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), layer)
+            x[:] = np.linalg.solve(g + root / split * np.eye(len(g), dtype=g.dtype), left.T).T
+        except np.linalg.LinAlgError as error:
+            raise ValueError(f"damping: expected more than {damping}, H is singular") from error
     return out

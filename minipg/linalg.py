@@ -68,7 +68,7 @@ def conjugate_gradients(
 class LineSearch(NamedTuple):
     """θ (P,), whether a step was accepted, how many were tried, and what refused the others.
 
-    refused: how often {"surrogate": L < 0, "kl": KL > δ, "not finite": one of them was}.
+    refused: how often {"kl": KL > δ, "surrogate": KL ≤ δ but L < 0, "not_finite": one of them is}.
     """
 
     theta: Array
@@ -83,20 +83,18 @@ def backtrack(
     measure: Callable[[Array], tuple[float, float]],
     delta: float,
     most: int = 10,
-    shrink: float = 0.5,
 ) -> LineSearch:
-    """E46 the first θ + shrink^i step with L ≥ 0 and KL ≤ δ, or θ itself; measure: θ ↦ (L, KL).
+    """E46 the first θ + 2⁻ⁱ step with L ≥ 0 and KL ≤ δ, or θ itself; measure: θ ↦ (L, KL).
 
     A condition that is not finite refuses. Source: Schulman et al. 2015, appendix C.
     """
     check_range("delta", delta, np.finfo(float).tiny)
-    check_range("shrink", shrink, 0, 1)
-    refused = {"surrogate": 0, "kl": 0, "not finite": 0}
+    refused = {"surrogate": 0, "kl": 0, "not_finite": 0}
     for i in range(most):
-        candidate = theta + theta.dtype.type(shrink**i) * step
+        candidate = theta + theta.dtype.type(0.5**i) * step
         surrogate, kl = measure(candidate)
         if not (np.isfinite(surrogate) and np.isfinite(kl)):
-            refused["not finite"] += 1
+            refused["not_finite"] += 1
         elif kl > delta:
             refused["kl"] += 1
         elif surrogate < 0:

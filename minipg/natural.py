@@ -75,13 +75,13 @@ def uniform(obs: Array) -> Array:
     return np.full(len(obs), 1 / len(obs))
 
 
-def trust_region_step(gradient: Array, direction: Array, curvature: float, delta: float) -> Array:
+def trust_region_step(direction: Array, curvature: float, delta: float) -> Array:
     """E40, E43 √(2δ/gᵀH⁻¹g) H⁻¹g (P,): maximises gᵀd subject to ½ dᵀHd ≤ δ.
 
     The same change of π in every parametrisation. direction x ≈ H⁻¹g; curvature = xᵀHx, which is
-    gᵀH⁻¹g where x solves the system. With the
-    undamped curvature the predicted KL is δ whatever damping x was solved with (PITFALLS 14).
-    The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2). ValueError if curvature ≤ 0.
+    gᵀH⁻¹g where x solves the system; undamped, so that the predicted KL is δ whatever damping x
+    was solved with (PITFALLS 14). The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2).
+    ValueError if curvature ≤ 0.
     """
     check_range("delta", delta, np.finfo(float).tiny)
     check_range("curvature", curvature, np.finfo(float).tiny)

@@ -16,7 +16,7 @@ from minipg.policy import Policy
 def performance_difference(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
     """E29, E31 E_{T∼π̃} Σ_t γ^t A^π = 1/(1−γ) E_{s∼d_π̃} E_{a∼π̃} A^π(s, a), which is J(π̃) − J(π).
 
-    Source: Kakade & Langford 2002, lemma 6.1.
+    With d_π in place of d_π̃ it is L (errata 3). Source: Kakade & Langford 2002, lemma 6.1.
     """
     visited = exact.visits(mdp, pi_new, mdp.gamma)
     return float(visited @ (pi_new * exact.advantages(mdp, pi)).sum(1))
@@ -30,10 +30,17 @@ def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 
 
 def kl(p: Array, q: Array) -> Array:
-    """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not."""
+    """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not.
+
+    As Σ p (x − log q/p), x = q/p − 1: no term is negative, and those of E36's tiny steps, which
+    Σ p log p/q loses to rounding, keep their digits.
+    """
+    some = p >= np.finfo(float).tiny
+    x = np.divide(q - p, p, out=np.zeros(p.shape), where=some)
+    ratio = np.divide(q, p, out=np.ones(p.shape), where=some)
     with np.errstate(divide="ignore"):
-        log_ratio = np.log(np.where(p > 0, p, 1.0)) - np.log(np.where(p > 0, q, 1.0))
-    return (p * log_ratio).sum(1)
+        log_ratio = np.where(np.abs(x) < 0.5, np.log1p(x), np.log(ratio))
+    return np.where(some, p * (x - log_ratio), q).sum(1)
 
 
 def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
@@ -44,6 +51,7 @@ def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
 def penalty(mdp: TabularMDP, pi: Array) -> float:
     """E34 C = 4 ε γ/(1−γ)², ε = max |A^π|: |J(π̃) − J(π) − L(π̃)| ≤ C max_s KL, in either direction.
 
+    The slides have KL(π̃‖π), the paper KL(π‖π̃): two trust regions, one bound (errata 8).
     Source: Schulman et al. 2015, arXiv 1502.05477, theorem 1, and Pinsker's inequality.
     """
     epsilon = float(np.abs(exact.advantages(mdp, pi)).max())
@@ -92,7 +100,10 @@ def _tilt(pi: Array, advantage: Array, radius: float) -> Array:
 
 
 def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> float:
-    """E33 L(θ) = E Σ_t (π_θ/π_θk)(a_t|s_t) ψ_t from a batch of π_θk; ψ (T, B) with its γ^t."""
+    """E33 L(θ) = E Σ_t (π_θ/π_θk)(a_t|s_t) ψ_t from a batch of π_θk; ψ (T, B) with its γ^t.
+
+    The slides leave Σ_t γ^t out (errata 6).
+    """
     check_shape("psi", psi, batch.rewards.shape)
     return float((batch.weight * batch.valid * ratio(policy, theta, batch) * psi).sum())
 

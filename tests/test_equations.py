@@ -55,18 +55,20 @@ def test_power_a_claim_fails_where_one_of_its_numbers_is_off_by_a_thousandth(id,
 
 
 def test_power_sampled_rows_refuse_wrong_variants():
-    """200,000 episodes: half the gradient, the variance undivided, J off by a tenth."""
+    """200,000 episodes: half the gradient, the variance undivided, J off by a tenth, L of another
+    π."""
     right = dataclasses.replace(problem(), episodes=200_000)
     wrong = dataclasses.replace(right)
     wrong.__dict__.update(directions=right.directions, gradient=right.gradient / 2,
-                          total=right.total * 1.1)  # fmt: skip
+                          total=right.total * 1.1, enumerated=right.enumerated,
+                          pi=right.pi[:, ::-1])  # fmt: skip
     sampled = [c for c in CLAIMS if c.compare.__name__.endswith("_sampled")]
-    assert len(sampled) == 3
+    assert len(sampled) == 4
     for c in sampled:
         row = c.compare(right)
         assert row.error <= row.tolerance
         assert "too few" not in row.compared
-    for name in ("objective_sampled", "reinforce_sampled"):
+    for name in ("objective_sampled", "reinforce_sampled", "surrogate_sampled"):
         row = next(c for c in sampled if c.compare.__name__ == name).compare(wrong)
         assert row.error > row.tolerance
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from strategies import RNGS, mdps, problems
 
-from claims import s5_performance
+from claims import s5_importance
 from minipg import enumeration
 from minipg.batch import columns, moments
 from minipg.contract import exact_moments
@@ -125,7 +125,7 @@ def test_self_normalized_weights_of_two_games_against_every_pair(mdp, rng):
 
     mean, covariance = exact_moments(estimate, batch, games=2)
     w, x = importance_weight(policy, theta, batch), gradients(policy, theta, batch, batch.rewards)
-    bias, variance = s5_performance._self_normalized_pair(batch.weight, w, x, np.zeros(len(theta)))
+    bias, variance = s5_importance._self_normalized_pair(batch.weight, w, x, np.zeros(len(theta)))
     close = {"rtol": 1e-8, "atol": 1e-9 * (1 + np.abs(x).max() ** 2)}
     np.testing.assert_allclose(bias, mean, **close)
     np.testing.assert_allclose(variance, np.trace(covariance), **close)

@@ -1,5 +1,8 @@
 """NPG, TRPO and PPO as they train: each update against its definition, and behaviour."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,10 +18,11 @@ from minipg.distributions import Gaussian
 from minipg.kfac import average, factors, solve
 from minipg.linalg import conjugate_gradients
 from minipg.loop import AdamSettings, Samples, learn
+from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
 from minipg.natural import SOLVERS, fisher_matrix, natural_gradient
 from minipg.optim import adam_init
-from minipg.policy import Policy, softmax_policy
+from minipg.policy import Policy, gaussian_policy, softmax_policy
 from minipg.returns import gae
 from minipg.rollout import adapt, collect, start_stream
 from minipg.surrogate import clipped_surrogate
@@ -78,16 +82,51 @@ def test_an_accepted_trpo_step_meets_both_conditions_on_the_whole_batch(drawn, r
     assert refused == figures["tried"] - 1
 
 
-@pytest.mark.parametrize("update", [npg.update, trpo.update])
-def test_no_gradient_no_step(update):
+@given(policies(), RNGS, st.sampled_from([0.01, 1.0, 30.0]), st.sampled_from([-3.0, 0.0, 3.0]))
+@pytest.mark.equation("E46")
+@pytest.mark.pitfall(12, 15, 16)
+def test_trpo_takes_the_first_half_of_npg_s_step_that_meets_both(drawn, rng, delta, shift):
+    """Also where ψ has another mean than 0: L is of ρ − 1."""
+    policy, theta = drawn
+    samples = draw_samples(policy, theta, rng)
+    samples = samples._replace(psi=samples.psi + shift)
+    options = {"delta": delta, "damping": 0.1}
+    full = npg.update(policy, theta, samples, npg.Settings(**options), None, rng)[0] - theta
+    new, _, figures = trpo.update(policy, theta, samples, trpo.Settings(**options), None, rng)
+    refused = {"surrogate": 0, "kl": 0, "not_finite": 0}
+    for tried in range(1, 11):
+        candidate = theta + 0.5 ** (tried - 1) * full
+        with np.errstate(over="ignore", invalid="ignore"):
+            rho = np.exp(policy.log_prob(candidate, samples.obs, samples.actions)
+                         - samples.log_prob)  # fmt: skip
+            gain = ((rho - 1) * samples.psi).mean()
+            kl = policy.kl(candidate, theta, samples.obs).mean()
+        if not np.isfinite([gain, kl]).all():
+            refused["not_finite"] += 1
+        elif kl > delta:
+            refused["kl"] += 1
+        elif gain < 0:
+            refused["surrogate"] += 1
+        else:
+            break
+    assert {name: figures[f"refused_{name}"] for name in refused} == refused
+    accepted = int(sum(refused.values()) < 10)
+    assert (figures["accepted"], figures["tried"]) == (accepted, tried)
+    np.testing.assert_allclose(new, candidate if accepted else theta, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-158])
+@pytest.mark.parametrize("module", [npg, trpo, acktr, ppo])
+def test_no_gradient_no_step(module, scale):
+    """Nor where xᵀHx is too small to divide by."""
     policy = softmax_policy(2, 2)
     theta, rng = np.ones(6), np.random.default_rng(0)
-    samples = draw_samples(policy, theta, rng, scale=0.0)
-    settings = npg.Settings() if update is npg.update else trpo.Settings()
-    new, _, figures = update(policy, theta, samples, settings, None, rng)
+    samples = draw_samples(policy, theta, rng, scale=scale)
+    state = adam_init(theta) if module is ppo else None
+    new, _, figures = module.update(policy, theta, samples, module.Settings(), state, rng)
     assert new.tobytes() == theta.tobytes()
-    assert figures["gradient_norm"] == 0
-    assert figures.get("accepted", 0) == 0
+    assert figures["gradient_norm"] <= scale
+    assert figures.get("accepted", 0) == figures.get("tried", 0) == 0
 
 
 @given(policies(), RNGS, st.floats(0.05, 0.5))
@@ -128,6 +167,43 @@ def test_ppo_counts_its_epochs_and_stops_at_the_kl():
         assert state.steps == 4 * epochs
         assert not np.array_equal(new, theta)
         assert 0 <= figures["clipped"] < 1
+
+
+def test_ppo_stops_at_the_kl_from_the_new_policy():
+    """A target between the two directions of KL tells them apart."""
+    policy, rng = gaussian_policy(2, 1), np.random.default_rng(0)
+    theta = np.zeros(policy.num_params)
+    for scale in (1.0, -1.0):  # σ grows, then falls
+        samples = draw_samples(policy, theta, rng, 64)
+        samples = samples._replace(psi=-scale * samples.log_prob)
+        first = ppo.Settings(epochs=1, minibatch=64, learning_rate=0.5)
+        new, _, _ = ppo.update(policy, theta, samples, first, adam_init(theta), rng)
+        ours, other = (policy.kl(*x, samples.obs).mean() for x in ((new, theta), (theta, new)))
+        settings = replace(first, epochs=3, target_kl=float(ours + other) / 2)
+        _, _, figures = ppo.update(policy, theta, samples, settings, adam_init(theta), rng)
+        assert (figures["epochs"] == 1) == (ours > other)
+
+
+def test_ppo_shortens_draws_its_minibatches_anew_and_says_the_share_clipped():
+    policy, theta = softmax_policy(2, 2), np.zeros(6)
+    samples = draw_samples(policy, theta, np.random.default_rng(0), 64)
+
+    def run(seed, **options):
+        settings = ppo.Settings(learning_rate=0.5, **options)
+        rng = np.random.default_rng(seed)
+        return ppo.update(policy, theta, samples, settings, adam_init(theta), rng)
+
+    first, state, figures = run(0, epochs=1, max_norm=1e-3)
+    assert np.linalg.norm(state.mean) == pytest.approx(0.1 * 1e-3)  # Adam's mean of one gradient
+    g = policy.weighted_score(theta, samples.obs, samples.actions, samples.psi / 64)
+    assert figures == {"gradient_norm": pytest.approx(np.linalg.norm(g)), "clipped": 0, "epochs": 1}
+    *_, figures = run(0, epochs=2, max_norm=1e-3)  # two steps, nothing is clipped in the first
+    outside = clipped_surrogate(policy, first, *samples, clip=0.2)[2]
+    assert figures["clipped"] == pytest.approx(outside / 2)
+    assert figures["clipped"] > 0
+    one, two, other = (run(seed, epochs=1, minibatch=8)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, two)
+    assert not np.allclose(one, other)
 
 
 def train_on_corridor(name, seed, steps=6000):
@@ -220,6 +296,30 @@ def test_the_factored_solve_is_that_of_the_damped_blocks(drawn, rng, damping):
     np.testing.assert_allclose(x[log_std], g[log_std] / (2 + damping))
 
 
+@given(policies(), RNGS, st.sampled_from([1e-3, 0.1]), st.sampled_from([1e-4, 100.0]))
+@pytest.mark.equation("E48")
+@pytest.mark.pitfall(14)
+def test_acktr_is_the_factored_solve_with_an_undamped_length(drawn, rng, damping, delta):
+    """½ dᵀHd is δ with the exact H, or the step is α x; the factors are a running mean."""
+    policy, theta = drawn
+    theta = 0.5 * theta
+    first, second = (draw_samples(policy, theta, rng) for _ in range(2))
+    settings = acktr.Settings(delta=delta, damping=damping, learning_rate=0.3, decay=0.75)
+    kronecker = None
+    for samples in (first, second):
+        new, state, figures = acktr.update(policy, theta, samples, settings, kronecker, rng)
+        kronecker = average(kronecker, factors(policy, theta, samples.obs), 0.75)
+        g = samples.psi @ policy.score(theta, samples.obs, samples.actions) / 12
+        x = solve(policy, kronecker, g, damping)
+        h = fisher_matrix(policy, theta, samples.obs, np.full(12, 1 / 12))
+        rate = min(0.3, np.sqrt(2 * delta / (x @ h @ x)))
+        np.testing.assert_allclose(new - theta, rate * x, rtol=1e-6, atol=1e-9)
+        assert figures["gradient_norm"] == pytest.approx(np.linalg.norm(g))
+        for got, expected in zip(state.layers, kronecker.layers, strict=True):
+            np.testing.assert_allclose(got[0], expected[0])
+            np.testing.assert_allclose(got[1], expected[1])
+
+
 @given(policies(), RNGS)
 @pytest.mark.equation("E48")
 def test_the_critic_s_step_is_gauss_newton_where_v_is_linear(drawn, rng):
@@ -244,6 +344,8 @@ def test_the_critic_s_step_is_gauss_newton_where_v_is_linear(drawn, rng):
     np.testing.assert_allclose(later.layers[0][0][:3, :3], mixed[:3, :3])
     perfect, _ = acktr.refit(critic, phi, None, obs, design @ phi, free, rng)
     np.testing.assert_allclose(perfect, phi)
+    still, _ = acktr.refit(critic, 0 * phi, None, obs, 0 * y, acktr.Settings(), rng)  # no error
+    assert not still.any()
 
 
 @given(policies(), RNGS)
@@ -281,6 +383,36 @@ def test_cem_climbs_without_a_gradient():
     assert record["best_return"] >= record["mean_return"]
 
 
+@pytest.mark.equation("E02")
+def test_cem_draws_the_next_candidates_around_the_best(monkeypatch):
+    """Two iterations written out, on a return that is a known function of θ."""
+    rng, played = np.random.default_rng(0), []
+
+    def play(envs, policy, theta, rng):  # five rows, of which seven are data, in two games
+        played.append(theta)
+        return SimpleNamespace(rewards=np.full((5, 2), theta @ [1.0, -2.0, 0.5]), num_steps=7)
+
+    monkeypatch.setattr(cem, "play_episodes", play)
+    settings = cem.Settings(population=6, elite=3, std=2.0, extra_std=0.5)
+    start = np.array([1.0, 2.0, 3.0])
+    (one, record), (two, _) = cem.cem(SimpleNamespace(num_envs=2), None, start, settings, 80, rng)
+    rng, std = np.random.default_rng(0), np.full(3, 2.0)
+    for i, state in enumerate((one, two)):
+        candidates = start + std * rng.standard_normal((6, 3))
+        np.testing.assert_array_equal(played[6 * i : 6 * i + 6], candidates)
+        returns = 5 * candidates @ [1.0, -2.0, 0.5]
+        best = candidates[np.argsort(returns)[3:]]
+        extra = (0.5 * 0.25, 0.0)[i]  # 60 of 80 steps, then more than all
+        start, std = best.mean(0), np.sqrt(best.var(0) + extra**2)
+        np.testing.assert_allclose(state.theta, start)
+        np.testing.assert_allclose(state.theta_state, std)
+        assert (state.env_steps, state.episodes) == (60 * (i + 1), 12 * (i + 1))
+        if not i:
+            assert record == pytest.approx({
+                "env_steps": 60, "episodes": 12, "mean_return": returns.mean(), "mean_length": 3.5,
+                "best_return": returns.max(), "std": std.mean()})  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("settings", "options", "name"),
     [(npg.Settings, {"delta": 0.0}, "delta"), (trpo.Settings, {"delta": -1.0}, "delta"),
@@ -309,9 +441,20 @@ def test_nan_advantages_are_refused():
     samples = draw_samples(policy, theta, rng)._replace(psi=np.full(12, np.nan))
     for update, settings, state in ((npg.update, npg.Settings(), None),
                                     (trpo.update, trpo.Settings(), None),
+                                    (acktr.update, acktr.Settings(), None),
                                     (ppo.update, ppo.Settings(), adam_init(theta))):  # fmt: skip
         with pytest.raises(ValueError, match="psi: expected finite"):
             update(policy, theta, samples, settings, state, rng)
+
+
+def test_parameters_that_are_not_finite_after_a_step_are_refused():
+    def broken(policy, theta, samples, settings, state, rng):
+        return theta * np.nan, state, {}
+
+    envs, rng = adapt(TabularVectorEnv(corridor(), 5)), np.random.default_rng(0)
+    run = learn(envs, softmax_policy(4, 2), np.ones(10), AdamSettings(), 60, rng, broken)
+    with pytest.raises(ValueError, match="parameters after the step: expected finite"):
+        next(run)
 
 
 def test_no_sample_is_refused():
@@ -323,6 +466,23 @@ def test_no_sample_is_refused():
             module.update(policy, theta, none, module.Settings(), state, rng)
 
 
+def test_an_iteration_of_nothing_but_resets_is_passed_over():
+    """Games of one step: every other row is a reset, and no data."""
+    mdp = TabularMDP.from_arrays(np.ones((1, 2, 1)), np.ones((1, 2)), np.ones(1), 0.9,
+                                 terminal=np.zeros(1, bool)).unroll(1)  # fmt: skip
+    policy, seen, rng = softmax_policy(1, 2), [], np.random.default_rng(0)
+
+    def look(policy, theta, samples, settings, state, rng):
+        seen.append(len(samples.obs))
+        return theta, state, {}
+
+    envs, theta = adapt(TabularVectorEnv(mdp, 1)), np.ones(4)
+    history = list(learn(envs, policy, theta, AdamSettings(n_steps=1), 6, rng, look))
+    assert seen == [1, 1, 1]
+    assert [record["env_steps"] for _, record in history] == [1, 3, 5]
+    assert all(state.theta.tobytes() == theta.tobytes() for state, _ in history)
+
+
 def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
     """A direction without curvature: CG stops at it and keeps the iterate before, and a dense
     factorisation is refused: H of one observation has not full rank."""
@@ -330,7 +490,9 @@ def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
     obs, g = np.zeros((1, 2)), np.ones(9)
     with pytest.raises(ValueError, match="damping: expected more than 0.0, H is singular"):
         natural_gradient(policy, np.zeros(9), obs, g, 0.0, "cholesky", 1)
-    policy, samples = softmax_policy(2, 2), None
+    with pytest.raises(ValueError, match="damping: expected more than 1e-300, H is singular"):
+        solve(policy, factors(policy, np.zeros(9), obs + 1), g, 1e-300)
+    policy = softmax_policy(2, 2)
     samples = draw_samples(policy, np.zeros(6), rng, 1)
     new, _, figures = trpo.update(
         policy, np.zeros(6), samples, trpo.Settings(damping=0.0), None, rng
@@ -345,21 +507,21 @@ def test_a_singular_fisher_matrix_leaves_cg_with_a_reason():
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.equation("E24")
 def test_the_loop_hands_the_update_scaled_gae_of_the_critic_before_its_refit(seed):
-    """Two iterations written out, with an update that only looks."""
+    """Two iterations written out, with an update that halves θ; and the record of each."""
     settings = AdamSettings(0.9, 0.7, n_steps=6, critic_epochs=2, critic_minibatch=9)
-    policy, theta, seen = softmax_policy(4, 2), np.linspace(-1, 1, 10), []
+    policy, theta, seen = softmax_policy(4, 2), np.linspace(-1, 9, 10), []
 
     def look(policy, theta, samples, settings, state, rng):
         seen.append(samples)
-        return theta, state, {}
+        return theta / 2, state, {}
 
     envs, rng = adapt(TabularVectorEnv(corridor(), 5)), np.random.default_rng(seed)
-    list(learn(envs, policy, theta, settings, 60, rng, look))
+    records = [record for _, record in learn(envs, policy, theta, settings, 60, rng, look)]
     envs, rng = adapt(TabularVectorEnv(corridor(), 5)), np.random.default_rng(seed)
     critic = value_critic(policy)
     phi = critic.init(rng, theta.dtype)
     state, stream = adam_init(phi), start_stream(envs, theta, rng)
-    for samples in seen:
+    for samples, record in zip(seen, records, strict=True):
         batch, stream = collect(envs, policy, theta, rng, 6, stream)
         delta, values = td_errors(critic, phi, theta, batch, 0.9)
         adv = gae(delta, batch.ends, 0.9, 0.7)
@@ -370,5 +532,8 @@ def test_the_loop_hands_the_update_scaled_gae_of_the_critic_before_its_refit(see
         np.testing.assert_array_equal(samples.obs, batch.obs[:-1][batch.valid])
         np.testing.assert_array_equal(samples.log_prob, batch.log_prob[batch.valid])
         target = (values + adv)[batch.valid]
+        before, theta = theta, theta / 2
+        assert record["kl"] == pytest.approx(policy.kl(theta, before, samples.obs).mean())
+        assert record["entropy"] == pytest.approx(policy.entropy(theta, samples.obs).mean())
         phi, state = fit_values(critic, phi, state, samples.obs, target, 2, 9, 0.003, rng)
     assert len(seen) == 2

@@ -79,13 +79,56 @@ def test_every_line_of_the_proof(problem, rng):
     np.testing.assert_allclose(lines, truth, rtol=1e-8, atol=1e-9 * np.abs(mdp.reward).max())
 
 
+def pair_of_policies():
+    """A table of three states with γ = 0.9, π̃ and π."""
+    rng = np.random.default_rng(0)
+    transition = rng.dirichlet(np.ones(3), (3, 2))
+    mdp = TabularMDP.from_arrays(transition, rng.standard_normal((3, 2)), np.eye(3)[0], 0.9)
+    return mdp, draw_pi(mdp, rng), draw_pi(mdp, rng)
+
+
+@pytest.mark.equation("errata 3")
+def test_errata_3_the_difference_is_over_the_visits_of_the_new_policy():
+    """J(π̃) − J(π) is over d_π̃; over d_π, as the slide first writes, it is L."""
+    mdp, new, pi = pair_of_policies()
+    slide = exact.visits(mdp, pi, 0.9) @ (new * exact.advantages(mdp, pi)).sum(1)
+    assert slide == pytest.approx(surrogate(mdp, new, pi))
+    assert abs(slide - performance_difference(mdp, new, pi)) > 0.1 * abs(slide)
+
+
+@pytest.mark.equation("errata 6")
+def test_errata_6_the_surrogate_is_a_sum_over_steps():
+    """L needs its Σ_t γ^t: without γ^t, or of the first step alone, it is another number."""
+    mdp, new, pi = pair_of_policies()
+    gain, alive, terms = (new * exact.advantages(mdp, pi)).sum(1), mdp.start, []
+    for _ in range(300):
+        terms.append(alive @ gain)
+        alive = mdp.chain(pi).T @ alive
+    right = surrogate(mdp, new, pi)
+    assert 0.9 ** np.arange(300) @ terms == pytest.approx(right)
+    for other in (terms[0], np.sum(terms)):
+        assert abs(other - right) > 0.1 * abs(right)
+
+
+@pytest.mark.equation("errata 8")
+def test_errata_8_the_two_directions_of_kl_are_two_trust_regions():
+    """The bound holds with KL(π̃‖π) and with KL(π‖π̃), and either region has what the other lacks."""
+    flat, steep = np.full((1, 2), 0.5), np.array([[0.9, 0.1]])
+    assert kl(steep, flat) == pytest.approx(np.log(2) + 0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert kl(steep, flat) < 0.4 < kl(flat, steep)  # around flat; around steep the other way
+
+
 @given(mdps(gammas=DISCOUNTS), RNGS)
-@pytest.mark.equation("E34", "E37")
+@pytest.mark.equation("E34", "E37", "errata 8")
 def test_the_bound_holds_in_both_directions_and_the_mean_kl_is_below_the_maximum(mdp, rng):
     pi = draw_pi(mdp, rng)
     new = draw_pi(mdp, rng, pi)
     error = abs(performance_difference(mdp, new, pi) - surrogate(mdp, new, pi))
     rounding = 1e-9 * np.abs(mdp.reward).max() / (1 - mdp.gamma)
+    epsilon = np.abs(exact.action_values(mdp, exact.state_values(mdp, pi))
+                     - exact.state_values(mdp, pi)[:, None]).max()  # fmt: skip
+    constant = 4 * epsilon * mdp.gamma / (1 - mdp.gamma) ** 2
+    assert penalty(mdp, pi) == pytest.approx(constant, abs=1e-300)
     for divergence in (kl(new, pi), kl(pi, new)):
         assert error <= penalty(mdp, pi) * divergence.max() + rounding
     for p, q in ((new, pi), (pi, new)):
@@ -106,10 +149,38 @@ def test_maximising_the_bound_never_lowers_j(mdp, rng):
         gain, bound = performance_difference(mdp, new, pi), lower_bound(mdp, new, pi)
         assert gain >= bound - rounding
         assert bound >= 0
-        for _ in range(5):
-            other = draw_pi(mdp, rng, pi) * 0.02 + pi * 0.98
-            assert lower_bound(mdp, other, pi) <= bound + 1e-4 * abs(bound) + rounding
+        others = [draw_pi(mdp, rng, pi) * 0.02 + pi * 0.98 for _ in range(5)]
+        others += [pi + scale * (new - pi) for scale in (0.7, 1.4)]  # as far as that, no farther
+        for other in others:
+            if other.min() >= 0:
+                assert lower_bound(mdp, other, pi) <= bound + 1e-4 * abs(bound) + rounding
         pi = new
+
+
+@given(RNGS)
+@pytest.mark.equation("E36", "E37")
+def test_kl_of_near_and_of_sparse_tables_keeps_its_digits(rng):
+    """To second order Σ (q − p)²/2p; q where p has no mass, infinity where q has none."""
+    p = rng.dirichlet(np.ones(3), 4)
+    direction = rng.standard_normal((4, 3))
+    q = p * (1 + 1e-7 * (direction - (p * direction).sum(1, keepdims=True)))
+    np.testing.assert_allclose(kl(p, q), ((q - p) ** 2 / (2 * p)).sum(1), rtol=1e-5)
+    assert kl(np.eye(3), np.full((3, 3), 1 / 3)) == pytest.approx(np.log(3))
+    assert np.isinf(kl(np.full((3, 3), 1 / 3), np.eye(3))).all()
+    half = np.array([[0.5, 0.5]])
+    assert kl(np.array([[5e-324, 1.0]]), half) == pytest.approx(np.log(2))
+    for rare in (1e-12, 1e-30, 1e-320):  # 1 + x would be 0
+        expected = 0.5 * (np.log(0.25) - np.log(rare))
+        assert kl(half, np.array([[rare, 1.0]])) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.equation("E36")
+def test_where_no_step_raises_the_bound_the_policy_stays():
+    """A huge advantage in a state never visited: C is 2e13, no step gains what it costs."""
+    reward = np.array([[0.0, 0.01], [0.0, 1e11]])
+    mdp = TabularMDP.from_arrays(np.eye(2)[:, None].repeat(2, 1), reward, np.eye(2)[0], 0.9)
+    pi = np.array([[0.3, 0.7], [0.5, 0.5]])
+    np.testing.assert_array_equal(improve(mdp, pi), pi)
 
 
 @given(problems(gammas=DISCOUNTS), RNGS)
@@ -149,7 +220,7 @@ def draw_observations(policy, rng, n=4):
 @pytest.mark.pitfall(13, 27)
 def test_the_fisher_matrix_three_ways(drawn, rng):
     """E ∇log π ∇log πᵀ over all actions (or quadrature), JᵀMJ, and the Hessian of either KL, whose
-    gradient is zero at θ_k (footnote 7): so KL ≈ ½ dᵀHd."""
+    gradient is zero at θ_k (footnote 7): so KL ≈ ½ dᵀHd. To 1e-10, and 1e-6 by differences."""
     policy, theta = drawn
     theta = 0.5 * theta
     obs, weight = draw_observations(policy, rng)
@@ -159,11 +230,10 @@ def test_the_fisher_matrix_three_ways(drawn, rng):
         actions, prob = nodes(policy.head, policy.forward(theta, o)[0], order=4)
         score = policy.score(theta, np.tile(o, (len(prob), 1)), actions)
         definition += w * (score.T @ (prob[:, None] * score))
-    np.testing.assert_allclose(
-        matrix, definition, rtol=1e-9, atol=1e-10 * (1 + np.abs(matrix).max())
-    )
-    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-12 * (1 + np.abs(matrix).max()))
-    assert np.linalg.eigvalsh(matrix).min() > -1e-10 * (1 + np.abs(matrix).max())
+    size = np.abs(matrix).max()
+    np.testing.assert_allclose(matrix, definition, rtol=1e-10, atol=1e-10 * size)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-10, atol=1e-12 * size)
+    assert np.linalg.eigvalsh(matrix).min() > -1e-10 * size
     u, v = rng.standard_normal((2, len(theta)))
 
     def towards(x):
@@ -175,13 +245,9 @@ def test_the_fisher_matrix_three_ways(drawn, rng):
     for divergence in (towards, away):
         assert complex_step(divergence, theta, v) == pytest.approx(0, abs=1e-9)
         curvature = central_difference(lambda x, f=divergence: complex_step(f, x, v), theta, u)
-        assert curvature == pytest.approx(
-            v @ matrix @ u, rel=1e-5, abs=1e-5 * (1 + abs(matrix).max())
-        )
+        assert curvature == pytest.approx(v @ matrix @ u, rel=1e-6, abs=1e-6 * size)
     product = fisher_product(policy, theta, obs, weight)
-    np.testing.assert_allclose(
-        product(v), matrix @ v, rtol=1e-9, atol=1e-9 * (1 + abs(matrix).max())
-    )
+    np.testing.assert_allclose(product(v), matrix @ v, rtol=1e-10, atol=1e-10 * size)
 
 
 @given(policies(), RNGS)
@@ -295,7 +361,11 @@ def test_cg_says_why_it_stopped_and_refuses():
     assert not flat.x.any()
     broken = conjugate_gradients(lambda v: v * np.nan, b)
     assert (broken.reason, broken.x.tolist()) == ("not finite", [0, 0])
-    assert conjugate_gradients(lambda v: v, np.zeros(2)).reason == "zero"
+    assert conjugate_gradients(lambda v: v, np.zeros(2))[1:] == (0, 0.0, "zero")
+    for scale in (1e-6, 1.0, 1e6):  # the tolerance is relative
+        found = conjugate_gradients(lambda v: np.diag([1.0, 9.0]) @ v, scale * b)
+        assert (found.reason, found.iterations) == ("converged", 2)
+    assert conjugate_gradients(lambda v: v, b, tolerance=0.0)[1:] == (1, 0.0, "converged")
     assert conjugate_gradients(lambda v: np.diag([1.0, 9.0]) @ v, b, 1).reason == "iterations"
     for arguments, message in (
         ((lambda v: v, b[None]), "b: expected shape"),
@@ -317,7 +387,7 @@ def test_the_trust_region_step_against_scipy(system, delta):
     h, g = system
     assume(np.linalg.cond(h) < 1e3)
     x = np.linalg.solve(h, g)
-    step = trust_region_step(g, x, float(x @ h @ x), delta)
+    step = trust_region_step(x, float(x @ h @ x), delta)
     assert 0.5 * step @ h @ step == pytest.approx(delta, rel=1e-9)
     towards = h @ step
     np.testing.assert_allclose(towards / np.linalg.norm(towards), g / np.linalg.norm(g), atol=1e-8)
@@ -329,13 +399,13 @@ def test_the_trust_region_step_against_scipy(system, delta):
     )  # fmt: skip
     assert g @ step == pytest.approx(-found.fun, rel=1e-5)
     damped = np.linalg.solve(h + 0.5 * np.eye(len(g)), g)
-    shorter = trust_region_step(g, damped, float(damped @ h @ damped), delta)
+    shorter = trust_region_step(damped, float(damped @ h @ damped), delta)
     assert 0.5 * shorter @ h @ shorter == pytest.approx(delta, rel=1e-9)
     for bad in (0.0, -1.0, np.nan):
         with pytest.raises(ValueError, match="delta: expected"):
-            trust_region_step(g, x, 1.0, bad)
+            trust_region_step(x, 1.0, bad)
         with pytest.raises(ValueError, match="curvature: expected"):
-            trust_region_step(g, x, bad, 0.1)
+            trust_region_step(x, bad, 0.1)
 
 
 @given(RNGS, st.floats(1e-3, 1.0))
@@ -364,6 +434,13 @@ def test_the_line_search_accepts_only_what_meets_both_and_else_leaves_theta(rng,
     else:
         assert result.theta.tobytes() == theta.tobytes()
         assert result.tried == 4
-    assert sum(result.refused.values()) == result.tried - result.accepted
+    seen = list(table.values())
+    assert len(seen) == result.tried
+    bad = [x for x in seen if not np.isfinite(x).all()]
+    far = [x for x in seen if np.isfinite(x).all() and x[1] > delta]
+    worse = [x for x in seen if np.isfinite(x).all() and x[1] <= delta and x[0] < 0]
+    assert result.refused == {"not_finite": len(bad), "kl": len(far), "surrogate": len(worse)}
+    assert len(bad) + len(far) + len(worse) == result.tried - result.accepted
+    assert backtrack(theta, step, lambda x: (0.0, delta), delta).tried == 1  # L = 0, KL = δ
     with pytest.raises(ValueError, match="delta: expected"):
         backtrack(theta, step, measure, 0.0)

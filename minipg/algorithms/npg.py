@@ -35,7 +35,7 @@ def update(
     state: None,
     rng: np.random.Generator,
 ) -> tuple[Array, None, dict[str, float]]:
-    """E45 θ + √(2δ/xᵀHx) x, or θ + α x, with (H + damping) x = g; θ itself where g = 0.
+    """E45 θ + √(2δ/xᵀHx) x, or θ + α x, with (H + damping) x = g; θ itself where xᵀHx is 0.
 
     Source: Kakade 2001; the step's length: E43.
     """
@@ -45,9 +45,9 @@ def update(
         policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
     )
     figures = {"gradient_norm": float(np.linalg.norm(g))}
-    if curvature <= 0:
+    if curvature < np.finfo(float).tiny:
         return theta, None, figures
-    step = trust_region_step(g, x, curvature, settings.delta)
+    step = trust_region_step(x, curvature, settings.delta)
     if settings.learning_rate:
         step = theta.dtype.type(settings.learning_rate) * x
     return theta + step, None, figures

@@ -48,6 +48,7 @@ def update(
 ) -> tuple[Array, AdamState, dict[str, float]]:
     """E47 Adam on the clipped surrogate, in minibatches drawn anew each epoch.
 
+    Where every gradient is 0 only Adam's momentum, if it has any, moves θ.
     Source: Schulman et al. 2017, arXiv 1707.06347, algorithm 1.
     """
     count, norms, clipped, before, epochs = len(samples.obs), [], [], theta, 0

@@ -26,7 +26,7 @@ def update(
 ) -> tuple[Array, None, dict[str, float]]:
     """E38, E46 the first of θ + 2⁻ⁱ √(2δ/xᵀHx) x with L ≥ 0 and KL(π̃‖π_k) ≤ δ on the whole batch.
 
-    (H + damping) x = g; θ itself, to the bit, where none is accepted or g = 0.
+    (H + damping) x = g; θ itself, to the bit, where none is accepted or xᵀHx is 0.
     Source: Schulman et al. 2015, arXiv 1502.05477, appendix C.
     """
     obs, actions, log_prob, psi = samples
@@ -35,8 +35,8 @@ def update(
         policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
     )
     figures = {"gradient_norm": float(np.linalg.norm(g)), "accepted": 0, "tried": 0,
-               "refused_surrogate": 0, "refused_kl": 0, "refused_not finite": 0}  # fmt: skip
-    if curvature <= 0:
+               "refused_surrogate": 0, "refused_kl": 0, "refused_not_finite": 0}  # fmt: skip
+    if curvature < np.finfo(float).tiny:
         return theta, None, figures
     before = policy.eta(theta, obs)
 
@@ -48,7 +48,7 @@ def update(
             kl = policy.head.kl(eta, before).mean(dtype=np.float64)
             return float(((ratio - 1) * psi).mean(dtype=np.float64)), float(kl)
 
-    step = trust_region_step(g, x, curvature, settings.delta)
+    step = trust_region_step(x, curvature, settings.delta)
     search = backtrack(theta, step, measure, settings.delta)
     figures |= {"accepted": int(search.accepted), "tried": search.tried}
     figures |= {f"refused_{name}": count for name, count in search.refused.items()}

@@ -8,7 +8,9 @@ from claims import (
     s2_baselines,
     s3_actor_critic,
     s4_gae,
+    s5_importance,
     s5_performance,
+    s5_quadratic,
     s5_trpo,
 )
 from claims.problem import CLAIMS, Problem
@@ -20,6 +22,8 @@ __all__ = [
     "s2_baselines",
     "s3_actor_critic",
     "s4_gae",
+    "s5_importance",
     "s5_performance",
+    "s5_quadratic",
     "s5_trpo",
 ]

@@ -103,6 +103,10 @@ class Problem:
     def scores(self) -> np.ndarray:  # Σ_t ∇log π of each trajectory (B, P)
         return gradients(self.policy, self.theta, self.batch, np.ones_like(self.total))
 
+    def other(self) -> np.ndarray:
+        """θ of another policy π̃ (P,), at random."""
+        return self.theta + 0.5 * self.rng.standard_normal(self.theta.shape)
+
     def mean(self, psi: np.ndarray) -> np.ndarray:
         """E Σ_t ∇log π ψ_t (P,), exactly."""
         return self.batch.weight @ gradients(self.policy, self.theta, self.batch, psi)

@@ -1,12 +1,11 @@
-"""Section 5, the theory: E26–E37, errata 3, 6 and 8, a footnote."""
+"""Section 5, the theory: E26, E28–E37, errata 3, 6 and 8, a footnote."""
 
 import numpy as np
 
-from claims.problem import Problem, Row, claim, worst
+from claims.problem import ALPHA, Problem, Row, claim, worst
 from minipg import enumeration, exact, surrogate
 from minipg.batch import Batch
-from minipg.estimators import decision_weights, gradients
-from minipg.mdp import TabularMDP
+from minipg.check import check_mean
 from minipg.returns import discounts, reward_to_go
 from minipg.surrogate import batch_surrogate, batch_surrogate_gradient
 
@@ -48,86 +47,9 @@ def visitation_is_a_distribution(p: Problem) -> Row:
     return Row(f"solve vs Σ of {steps} steps + the rest, and the mass that ended", error, 1e-10)
 
 
-def _other(p: Problem, size: float = 0.5) -> np.ndarray:
-    """θ of another policy π̃ (P,)."""
-    return p.theta + size * p.rng.standard_normal(p.theta.shape)
-
-
 def _pair(p: Problem) -> tuple[np.ndarray, np.ndarray]:
     """π̃ and π on the whole table (S, A)."""
-    return tuple(p.policy.probs(x, p.mdp.features) for x in (_other(p), p.theta))
-
-
-@claim("E27", "off-policy actor-critic: the weight P(T|π)/P(T|π̃) makes it unbiased, and collapses")
-def off_policy(p: Problem) -> Row:
-    theta = _other(p)
-    batch, states = enumeration.enumerate_trajectories(
-        p.start, p.policy.probs(theta, p.start.features)
-    )
-    so_far = decision_weights(p.policy, p.theta, batch)  # (T, B), to each length
-    advantage = (p.action_values - p.values[:, None])[states[:-1], batch.actions]
-    psi = discounts(batch.ends, p.start.gamma) * advantage * so_far[-1]
-    mean = batch.weight @ gradients(p.policy, p.theta, batch, psi)
-    sizes = [1 / float(batch.weight @ w**2) for w in so_far]  # (E w)²/E w² with E w = 1
-    told = ", ".join(f"{x:.3g}" for x in sizes)
-    return Row(f"effective share of the sample at lengths 1 … {len(sizes)}: {told}",
-               p.error(mean, p.gradient), 1e-9)  # fmt: skip
-
-
-@claim("E27", "weights of a trajectory or of each decision: no bias; self-normalised: bias")
-def off_policy_weights(p: Problem) -> Row:
-    """Σ r to go from two games of π̃, every pair of them."""
-    short, batch = _few_columns(p, _other(p))
-    gamma_t, w = discounts(batch.ends, short.gamma), decision_weights(p.policy, p.theta, batch)
-    psis = [
-        gamma_t * reward_to_go(r, batch.ends, short.gamma)
-        for r in (batch.rewards, w * batch.rewards)
-    ]
-    x, by_decision = (gradients(p.policy, p.theta, batch, psi) for psi in psis)
-    truth = exact.policy_gradient(short, p.policy, p.theta)
-    each = [w[-1][:, None] * x, by_decision]
-    moments = [(batch.weight @ y - truth, (batch.weight @ (y - batch.weight @ y) ** 2).sum() / 2)
-               for y in each]  # fmt: skip
-    moments.append(_self_normalized_pair(batch.weight, w[-1], x, truth))
-    told = ", ".join(
-        f"{name} {np.linalg.norm(bias):.2g} and {variance:.3g}"
-        for name, (bias, variance) in zip(
-            ("trajectory", "decision", "self-normalised"), moments, strict=True
-        )
-    )
-    error = worst(*(p.error(bias + truth, truth) for bias, _ in moments[:2]))
-    return Row(
-        f"‖bias‖ and variance of two games, {short.num_states // p.mdp.num_states - 1} steps: "
-        f"{told}",
-        error,
-        1e-9,
-    )
-
-
-def _few_columns(p: Problem, theta: np.ndarray) -> tuple[TabularMDP, Batch]:
-    """`start` unrolled so far that π̃ has at most 2000 trajectories, or one step; and these."""
-    n = p.mdp.num_states
-    for horizon in reversed(range(1, p.start.num_states // n)):
-        short = p.mdp.with_start(p.start.start[:n]).unroll(horizon)
-        pi = p.policy.probs(theta, short.features)
-        try:
-            return short, enumeration.enumerate_trajectories(short, pi, 2000)[0]
-        except ValueError:
-            if horizon == 1:
-                raise
-    raise AssertionError
-
-
-def _self_normalized_pair(
-    prob: np.ndarray, w: np.ndarray, x: np.ndarray, truth: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Bias (P,) and summed variance of (w_i x_i + w_j x_j)/(w_i + w_j), i and j drawn alike."""
-    pair = prob[:, None] * prob / (w[:, None] + w)
-    mean = 2 * (pair.sum(1) * w) @ x
-    wx = w[:, None] * x
-    square = np.diag(wx @ wx.T)
-    second = (pair / (w[:, None] + w) * (square[:, None] + 2 * wx @ wx.T + square)).sum()
-    return mean - truth, float(second - mean @ mean)
+    return tuple(p.policy.probs(x, p.mdp.features) for x in (p.other(), p.theta))
 
 
 @claim("E29", "J(π̃) − J(π) = E_{T∼π̃} Σ γ^t A^π, whole table and by enumeration")
@@ -135,7 +57,7 @@ def performance_identity(p: Problem) -> Row:
     new, pi = _pair(p)
     solved = exact.objective(p.mdp, new) - exact.objective(p.mdp, pi)
     got = surrogate.performance_difference(p.mdp, new, pi)
-    theta = _other(p)
+    theta = p.other()
     new = p.policy.probs(theta, p.start.features)
     batch, states = enumeration.enumerate_trajectories(p.start, new)
     gamma_t = p.start.gamma ** np.arange(len(batch.rewards))[:, None] * batch.valid
@@ -147,7 +69,7 @@ def performance_identity(p: Problem) -> Row:
     return Row(f"difference {solved:.4g}", error, 1e-9)
 
 
-@claim("E31", "… = 1/(1−γ) E_{d_π̃} E_{a∼π̃} A^π")
+@claim("E31", "… = 1/(1−γ) E_{d_π̃} E_{a∼π̃} A^π, d_π̃ and not d_π (errata 3)")
 def over_visits(p: Problem) -> Row:
     return _over_visits(p, weighted=False)
 
@@ -161,21 +83,42 @@ def _over_visits(p: Problem, weighted: bool) -> Row:
     new, pi = _pair(p)
     if p.mdp.gamma == 1:
         return Row("γ = 1: d_π is not defined", 0.0, 1e-9)
-    d = exact.visitation(p.mdp, new)[:-1]
     weight = pi * (new / pi) if weighted else new
-    got = d @ (weight * exact.advantages(p.mdp, pi)).sum(1) / (1 - p.mdp.gamma)
+    gain = (weight * exact.advantages(p.mdp, pi)).sum(1) / (1 - p.mdp.gamma)
+    got, slide = (float(exact.visitation(p.mdp, x)[:-1] @ gain) for x in (new, pi))
     truth = exact.objective(p.mdp, new) - exact.objective(p.mdp, pi)
     scale = max(abs(exact.objective(p.mdp, pi)), abs(truth), 1e-300)
-    return Row("whole table", abs(got - truth) / scale, 1e-9)
+    told = f"whole table: {got:.4g}; with d_π, as the slide first writes, {slide:.4g}"
+    return Row(told, abs(got - truth) / scale, 1e-9)
 
 
 @claim("E33", "L(π̃): the same with d_π; from a batch of π, with its Σ γ^t (errata 6)")
 def surrogate_of_a_batch(p: Problem) -> Row:
-    theta = _other(p)
-    got = batch_surrogate(p.policy, theta, p.batch, p.gamma_t * (p.q - p.v[:-1]))
-    new = p.policy.probs(theta, p.start.features)
-    solved = surrogate.surrogate(p.start, new, p.pi)
-    return Row(f"enumeration vs solve, L = {solved:.4g}", p.error(got, solved), 1e-9)
+    theta, psi = p.other(), p.q - p.v[:-1]
+    first = psi * (np.arange(len(psi)) == 0)[:, None]
+    got, bare, one = (batch_surrogate(p.policy, theta, p.batch, x)
+                      for x in (p.gamma_t * psi, psi, first))  # fmt: skip
+    solved = surrogate.surrogate(p.start, p.policy.probs(theta, p.start.features), p.pi)
+    return Row(f"enumeration vs solve, L = {solved:.4g}; without γ^t {bare:.4g}, the first step "
+               f"alone {one:.4g}", p.error(got, solved), 1e-9)  # fmt: skip
+
+
+@claim("E33", "L from rollouts of π alone, without a critic: E Σ γ^t (π̃/π − 1) G_t")
+def surrogate_sampled(p: Problem) -> Row:
+    theta = p.other()
+    truth = np.array([surrogate.surrogate(p.start, p.policy.probs(theta, p.start.features), p.pi)])
+
+    def samples(batch: Batch) -> np.ndarray:  # one a game (B, 1)
+        to_go = reward_to_go(batch.rewards, batch.ends, p.start.gamma)
+        psi = batch.valid * discounts(batch.ends, p.start.gamma) * to_go
+        return (psi * (surrogate.ratio(p.policy, theta, batch) - 1)).sum(0)[:, None]
+
+    width, drawn = np.ptp(samples(p.batch), axis=0), samples(p.played)
+    verdict = check_mean(drawn, truth, width, ALPHA)
+    power = not check_mean(drawn, 0 * truth, width, ALPHA).accepted
+    return Row(f"{len(drawn)} episodes, false alarm ≤ {ALPHA:g}; "
+               f"{'refuses' if power else 'too few to refuse'} L = 0",
+               verdict.distance, verdict.radius)  # fmt: skip
 
 
 @claim("E34", "|J(π̃) − J(π) − L(π̃)| ≤ C max KL, KL(π̃‖π) and KL(π‖π̃) alike (errata 8)")
@@ -186,10 +129,10 @@ def error_bound(p: Problem) -> Row:
     error = abs(surrogate.performance_difference(p.mdp, new, pi)
                 - surrogate.surrogate(p.mdp, new, pi))  # fmt: skip
     error = max(0.0, error - 1e-12 * float(np.abs(exact.state_values(p.mdp, pi)).max()))  # rounding
-    largest = min(surrogate.kl(new, pi).max(), surrogate.kl(pi, new).max())
-    bound = surrogate.penalty(p.mdp, pi) * float(largest)
-    return Row(f"whole table: error {error:.3g}, bound {bound:.3g}",
-               error / max(bound, 1e-300), 1.0)  # fmt: skip
+    largest = [float(surrogate.kl(*x).max()) for x in ((new, pi), (pi, new))]
+    bound = surrogate.penalty(p.mdp, pi) * min(largest)
+    return Row(f"whole table: max KL {largest[0]:.3g} and {largest[1]:.3g}, error {error:.3g}, "
+               f"bound {bound:.3g}", error / max(bound, 1e-300), 1.0)  # fmt: skip
 
 
 @claim("E35", "∇L at θ_k is the policy gradient")

@@ -61,7 +61,7 @@ def overshoot_of_search(linalg: Module, seed: int) -> tuple[float, str]:
 def fall(linalg: Module, seed: int) -> tuple[float, str]:
     """How far J of the lake falls where TRPO's direction points down and every step is refused."""
     p, names = lake(seed), {"backtrack": linalg.backtrack}
-    names["trust_region_step"] = lambda g, x, c, delta: -x * np.sqrt(2 * delta / c)
+    names["trust_region_step"] = lambda x, c, delta: -x * np.sqrt(2 * delta / c)
     trpo = rebuilt(minipg.algorithms.trpo, **names)
     new, _, figures = trpo.update(p.policy, p.theta, lake_samples(seed, 256),
                                   trpo.Settings(delta=0.1), None, None)  # fmt: skip
