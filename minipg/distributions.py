@@ -49,7 +49,7 @@ class Softmax:
 
     def sample(self, eta: Array, rng: np.random.Generator) -> Array:
         """Actions (...) by inverting the distribution function; never one of probability 0."""
-        cdf = np.cumsum(np.exp(eta - eta.max(-1, keepdims=True)), -1, dtype=np.float64)
+        cdf = np.add.accumulate(np.exp(eta - eta.max(-1, keepdims=True)), -1, np.float64)
         u = rng.random((*eta.shape[:-1], 1)) * cdf[..., -1:]
         return (cdf <= u).sum(-1)
 

@@ -7,6 +7,7 @@ Inside, features come first, (H, M): a layer is one product of matrices, all of 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -33,9 +34,10 @@ class Tape:
             np.subtract(1, square, out=square)
         return slopes
 
-    def samples_first(self, y: Array) -> Array:
-        """(..., K) of y (K, M), a view."""
-        return y.reshape(len(y), *self.leading).transpose(*range(1, 1 + len(self.leading)), 0)
+
+def samples_first(y: Array, leading: tuple[int, ...]) -> Array:
+    """(*leading, K) of y (K, M), a view."""
+    return y.reshape(len(y), *leading).transpose(*range(1, 1 + len(leading)), 0)
 
 
 @dataclass(frozen=True)
@@ -104,27 +106,28 @@ class MLP:
 
     def output(self, theta: Array, x: Array) -> Array:
         """y (..., K) at x (..., D), without the tape."""
-        parts = self.blocks(x.size // x.shape[-1], theta.dtype)
-        if len(parts) == 1:
-            return self.forward(theta, x)[0]
         samples = x.reshape(-1, x.shape[-1])
-        y = np.concatenate([self.forward(theta, samples[i])[0].T for i in parts], 1)
-        return Tape([], x.shape[:-1]).samples_first(y)
+        parts = self.blocks(len(samples), theta.dtype)
+        y = [self.columns(theta, samples[i])[0] for i in parts]
+        return samples_first(y[0] if len(y) == 1 else np.concatenate(y, 1), x.shape[:-1])
 
     def forward(self, theta: Array, x: Array) -> tuple[Array, Tape]:
         """y (..., K) at x (..., D), in θ's dtype, and the tape that jvp and vjp read."""
+        y, inputs = self.columns(theta, x.reshape(-1, x.shape[-1]))
+        return samples_first(y, x.shape[:-1]), Tape(inputs, x.shape[:-1])
+
+    def columns(self, theta: Array, x: Array) -> tuple[Array, list[Array]]:
+        """y (K, M) at x (M, D), and each layer's input (h, 1) (n_in + 1, M)."""
         *hidden, last = self.layers(theta)
-        samples = x.reshape(-1, x.shape[-1])
-        inputs = [np.empty((x.shape[-1] + 1, len(samples)), theta.dtype)]
-        inputs[0][:-1], inputs[0][-1] = samples.T, 1
+        h = np.empty((x.shape[1] + 1, len(x)), theta.dtype)
+        h[:-1], h[-1] = x.T, 1
+        inputs = [h]
         for w in hidden:
-            h = np.empty((w.shape[1] + 1, len(samples)), theta.dtype)
-            z = np.matmul(w.T, inputs[-1], out=h[:-1])
-            np.tanh(z, out=z)
+            h = np.empty((w.shape[1] + 1, len(x)), theta.dtype)
+            np.tanh(np.matmul(w.T, inputs[-1], out=h[:-1]), out=h[:-1])
             h[-1] = 1
             inputs.append(h)
-        tape = Tape(inputs, x.shape[:-1])
-        return tape.samples_first(last.T @ inputs[-1]), tape
+        return last.T @ h, inputs
 
     def jvp(self, theta: Array, tape: Tape, v: Array) -> Array:
         """J v (..., K): the change of y along the direction v (P,) in θ."""
@@ -136,24 +139,26 @@ class MLP:
             dy *= slope
             dy = w[:-1].T @ dy
             dy += dw.T @ h
-        return tape.samples_first(dy)
+        return samples_first(dy, tape.leading)
 
-    def vjp(self, theta: Array, tape: Tape, dy: Array) -> Array:
+    def vjp(self, theta: Array, tape: Tape, dy: Array, more: int = 0) -> Array:
         """Σ_n J_nᵀ dy_n (..., P) for dy (..., N, K): the sum runs over axis -2 only.
 
         So x (N, D) gives one gradient, x (B, T, D) one for each b, and x (N, 1, D) one a sample.
+        `more` entries after them are left to the caller.
         """
         *groups, n, _ = dy.shape
-        grad = np.empty((*groups, self.num_params), dy.dtype)
-        for dw, (h, delta) in zip(
-            reversed(self.layers(grad)), self.backward(theta, tape, dy), strict=True
-        ):
-            if not groups:
-                np.matmul(h, delta.T, out=dw)
-                continue
-            h, delta = (np.moveaxis(a.reshape(len(a), *groups, n), 0, -1) for a in (h, delta))
-            np.matmul(h.swapaxes(-1, -2), delta, out=dw)
-        return grad
+        count = prod(groups)
+        grad = np.empty((self.num_params + more, count), dy.dtype)
+        places = reversed(self.slices)
+        for (at, shape), (h, delta) in zip(places, self.backward(theta, tape, dy), strict=True):
+            dw = grad[at].reshape(*shape, count)
+            if n == 1:
+                np.multiply(h[:, None], delta, out=dw)
+            else:
+                h, delta = (a.reshape(len(a), count, n).swapaxes(0, 1) for a in (h, delta))
+                np.matmul(h, delta.swapaxes(1, 2), out=np.moveaxis(dw, -1, 0))
+        return grad.T.reshape(*groups, len(grad))
 
     def backward(self, theta: Array, tape: Tape, dy: Array) -> Iterator[tuple[Array, Array]]:
         """(h̃_i, δ_i) of each layer, the last first: its input (h, 1) and dy at its output (H, M).

@@ -5,6 +5,7 @@ Axes: `...` any leading axes, N samples, D observation, K head parameters, P par
 
 import os
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,8 @@ class Policy:
         """The head's outputs (or their change) beside those of log σ."""
         if not self.num_log_std:
             return y
-        return np.concatenate([y, np.broadcast_to(log_std, y.shape)], -1)
+        beside = np.broadcast_to(log_std, y.shape)
+        return np.concatenate([y.T, beside.T]).T  # features first, as they lie in memory
 
     def jvp(self, theta: Array, tape: Tape, v: Array) -> Array:
         """J v (..., K): the change of η along the direction v (P,) in θ."""
@@ -137,10 +139,10 @@ class Policy:
         if self.value_head:
             last = np.zeros_like(dy[..., 0]) if dvalue is None else dvalue
             dy = np.concatenate([dy, last[..., None]], -1)
-        grad = self.network.vjp(self.split(theta)[0], tape, dy)
-        if not self.num_log_std:
-            return grad
-        return np.concatenate([grad, deta[..., self.num_outputs :].sum(-2)], -1)
+        grad = self.network.vjp(self.split(theta)[0], tape, dy, self.num_log_std)
+        if self.num_log_std:
+            deta[..., self.num_outputs :].sum(-2, out=grad[..., -self.num_log_std :])
+        return grad
 
     def probs(self, theta: Array, obs: Array) -> Array:
         """π(·|s) (..., n) of a softmax policy."""
@@ -174,12 +176,13 @@ class Policy:
         check_shape("psi", psi, obs.shape[:-1])
         check_finite("psi", psi)
         whole, parts = slice(None), self.network.blocks(len(obs), theta.dtype)
-        total: Any = 0
-        for i in parts if obs.ndim == 2 else [whole]:
+
+        def of(i: slice) -> Array:
             eta, tape = self._forward(theta, obs[i])
             deta = psi[i, ..., None].astype(theta.dtype) * self.head.score(eta, actions[i])
-            total = total + self.vjp(theta, tape, deta)
-        return total
+            return self.vjp(theta, tape, deta)
+
+        return reduce(np.add, map(of, parts if obs.ndim == 2 else [whole]))
 
     def score(self, theta: Array, obs: Array, actions: Array) -> Array:
         """E07 ∇_θ log π(a_n|s_n) for each sample (N, P), of mean 0 under a ∼ π; obs (N, D)."""

@@ -201,7 +201,8 @@ def _play(
         obs = _flat(received, theta)
         all_obs.append(obs)
         rows.append((actions, np.array(rewards, np.float64), terminated.copy(), truncated.copy()))
-        playing = playing & ~(terminated | truncated)
+        if steps is None:
+            playing = playing & ~(terminated | truncated)
     actions, rewards, terminated, truncated = map(np.stack, zip(*rows, strict=True))
     ended = terminated | truncated
     over = np.concatenate([stream.ended[None], ended[:-1]])  # what follows an ending is a reset

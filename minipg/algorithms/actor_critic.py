@@ -79,7 +79,8 @@ def ascent_direction(
     obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
     eta, tape = policy.forward(theta, obs)
     deta = psi[batch.valid, None] * policy.head.score(eta, actions)
-    deta += settings.entropy * policy.head.entropy_gradient(eta)
+    if settings.entropy:
+        deta += settings.entropy * policy.head.entropy_gradient(eta)
     dvalue = None
     if policy.value_head:
         error = target[batch.valid] - policy.values(theta, obs)
