@@ -153,7 +153,9 @@ class MLP:
         places = reversed(self.slices)
         for (at, shape), (h, delta) in zip(places, self.backward(theta, tape, dy), strict=True):
             dw = grad[at].reshape(*shape, count)
-            if n == 1:
+            if count == 1:
+                np.matmul(h, delta.T, out=dw[..., 0])
+            elif n == 1:
                 np.multiply(h[:, None], delta, out=dw)
             else:
                 h, delta = (a.reshape(len(a), count, n).swapaxes(0, 1) for a in (h, delta))

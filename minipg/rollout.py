@@ -9,7 +9,6 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from gymnasium.wrappers.vector import (
-    ClipAction,
     FlattenObservation,
     RecordEpisodeStatistics,
     RescaleAction,
@@ -30,7 +29,7 @@ def make_envs(
     rescale_actions: bool = False,
     env_kwargs: dict[str, Any] | None = None,
 ) -> Envs:
-    """B copies of a registered environment; observations flat, Box actions clipped by Gymnasium.
+    """B copies of a registered environment; observations flat.
 
     mode: None (the environment's own vectorised form, else sync), "sync" or "async".
     rescale_actions: [−1, 1] is mapped onto the bounds of a Box first.
@@ -91,7 +90,7 @@ class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
 
 
 def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
-    """Gymnasium's own wrappers: returns counted, observations flat, Box actions clipped."""
+    """Gymnasium's own wrappers: returns counted, observations flat; and all that comes finite."""
     _check_autoreset(envs)
     envs = RecordEpisodeStatistics(envs)
     space = envs.single_observation_space
@@ -106,7 +105,7 @@ def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
             raise ValueError(f"rescale_actions: expected a bounded Box of actions, got {actions}")
         one = np.ones(actions.shape, actions.dtype)
         envs = RescaleAction(envs, -one, one)
-    return ClipAction(envs) if isinstance(actions, Box) else envs
+    return envs
 
 
 def policy_for(
@@ -134,11 +133,14 @@ def policy_for(
 
 
 def to_env(envs: Envs, actions: Array) -> Array:
-    """The policy's actions, (B,) or (B, d), as the environment's: from its start, in its shape."""
+    """The policy's actions, (B,) or (B, d), as the environment's: from its start, in its shape,
+    clipped to its bounds (in an array; Gymnasium's ClipAction goes from one to the next)."""
     space = envs.single_action_space
     if isinstance(space, Discrete):
         return actions + space.start
     shaped = actions.reshape(-1, *(space.shape or ())).astype(space.dtype)
+    if isinstance(space, Box):
+        return np.clip(shaped, space.low, space.high)
     return shaped + space.start if isinstance(space, MultiDiscrete) else shaped
 
 

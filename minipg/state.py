@@ -108,7 +108,6 @@ ATTRIBUTES = {  # all that changes in a layer; a layer that is not here is reset
         "_prev_dones",
     ),
     _WRAPPERS + "vectorize_observation.FlattenObservation": (),
-    _WRAPPERS + "vectorize_action.ClipAction": (),
     _WRAPPERS + "vectorize_action.RescaleAction": (),
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from minipg.check import check_mean
 from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
 from minipg.policy import Policy, softmax_policy
-from minipg.rollout import adapt, make_envs, play_episodes, policy_for
+from minipg.rollout import adapt, make_envs, play_episodes, policy_for, to_env
 
 
 def play(envs, seed=0, dtype=np.float64):
@@ -130,7 +130,7 @@ def test_rescaled_actions_cover_the_bounds():
     envs.reset(seed=0)
     for a in (-1.0, -0.5, 0.0, 1.0, 9.0, -9.0):
         envs.reset()
-        envs.step(np.array([[a]]))
+        envs.step(to_env(envs, np.array([[a]])))
     assert told == pytest.approx([2, 3, 4, 6, 6, 2])
     with pytest.raises(ValueError, match="rescale_actions: expected a bounded Box"):
         adapt(vector(action_space=Box(-np.inf, np.inf, (1,), np.float64)), True)
