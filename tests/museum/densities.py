@@ -117,7 +117,7 @@ def gain_error(network: Module, seed: int) -> tuple[float, str]:
 DISTRIBUTIONS = minipg.distributions
 BUGS = [
     Bug(17, "log σ not among the parameters", "baselines #262; rsl_rl #190", minipg.policy,
-        "deta[..., self.num_outputs :].sum(-2)", "0 * deta[..., self.num_outputs :].sum(-2)",
+        "deta[..., self.num_outputs :].sum(-2", "(0 * deta[..., self.num_outputs :]).sum(-2",
         log_std_is_among_the_parameters, plant_bias),
     Bug(18, "log-prob not summed over action dimensions", "tianshou #40", DISTRIBUTIONS,
         "0.5 * LOG_2PI).sum(-1)", "0.5 * LOG_2PI).mean(-1)", dimensions_add_up, log_prob_error),
