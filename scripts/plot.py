@@ -32,7 +32,7 @@ OUTCOMES = {
     "accepted": ("accepted", "#0072B2", ""),
     "refused_kl": ("refused, KL > δ", "#E69F00", "///"),
     "refused_surrogate": ("refused, L < 0", "#56B4E9", "..."),
-    "refused_not finite": ("refused, not finite", "#000000", ""),
+    "refused_not_finite": ("refused, not finite", "#000000", ""),
 }
 POINTS = 200  # of a curve
 MOST_BINS = 25  # of the line searches

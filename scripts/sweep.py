@@ -50,7 +50,7 @@ def finish(run: argparse.Namespace) -> dict[str, Any]:
                 if not (folder / "result.json").exists():
                     train.train(*interrupted(folder), quiet=True)
         except Exception as error:
-            raise ValueError(train.reason(error)) from error
+            raise ValueError(train.reason(error, "", [])) from error
         result: dict[str, Any] = json.loads((folder / "result.json").read_text())
         return result
 

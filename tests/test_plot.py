@@ -98,8 +98,8 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
     """What the panels show is what progress.csv holds; all three formats are written."""
     for algorithm, seed in (("trpo", "0"), ("trpo", "1"), ("npg", "0")):
         assert train.main([algorithm, "CartPole-v1", "--seed", seed, "--steps", "5000", "--n-steps",
-                           "16", "--hidden", "4", "--out", str(tmp_path / (algorithm + seed))]
-                          ) == 0  # fmt: skip
+                           "16", "--hidden", "4", "--delta", "0.01", "--out",
+                           str(tmp_path / (algorithm + seed))]) == 0  # fmt: skip
     returns, kl, search = plot.picture([tmp_path], "seconds").axes
     assert returns.get_xlabel() == "seconds of training"
     rows = [list(csv.DictReader((tmp_path / run / "progress.csv").read_text().splitlines()))
