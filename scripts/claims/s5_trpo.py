@@ -109,8 +109,9 @@ def kronecker(p: Problem) -> Row:
     only[last] = v[last]
     exactly = fisher_product(p.policy, p.theta, obs, np.ones(1))(only)[last]
     got = (a @ v[last].reshape(len(a), len(g)) @ g).ravel()
-    deep, many = softmax_policy(4, p.mdp.num_actions, (8, 8)), p.rng.standard_normal((30, 4))
-    theta = deep.init(p.rng, 1.0)
+    rng = np.random.default_rng(p.seed)  # of its own: the README quotes the figures
+    deep, many = softmax_policy(4, p.mdp.num_actions, (8, 8)), rng.standard_normal((30, 4))
+    theta = deep.init(rng, 1.0)
     whole = fisher_matrix(deep, theta, many, np.full(30, 1 / 30))
     off = []
     kronecker = factors(deep, theta, many).layers
