@@ -69,7 +69,7 @@ def test_vjp_sums_over_one_axis_only(sizes, rng):
         np.testing.assert_allclose(per_sample[n], alone, rtol=1e-10, atol=1e-12)
 
 
-@given(SIZES, RNGS, st.sampled_from([(4,), (3, 4), (2, 3, 4), (3, 1), (2, 3, 1), (1, 1), (1, 4)]))
+@given(SIZES, RNGS, st.sampled_from([(4,), (3, 2), (2, 3, 3), (3, 1), (2, 3, 1), (1, 1), (1, 4)]))
 def test_vjp_of_any_groups_and_room_for_more(sizes, rng, shape):
     """Each group's gradient stands at its place, `more` entries after it are not touched."""
     network, theta, _ = draw_network(sizes, rng)

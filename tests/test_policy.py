@@ -9,6 +9,7 @@ from strategies import RNGS, policies
 from minipg import network
 from minipg.check import complex_step, gradient_error
 from minipg.distributions import Gaussian, Softmax
+from minipg.kfac import factors
 from minipg.natural import fisher_product
 from minipg.network import MLP
 from minipg.policy import (
@@ -64,6 +65,7 @@ def test_samples_in_several_blocks_are_those_in_one(drawn, rng, fit, dtype):
             policy.eta(theta, obs[:6].reshape(2, 3, -1)),
             policy.weighted_score(theta, obs, actions, psi),
             fisher_product(policy, theta, obs, weight)(v),
+            policy.score(theta, obs, actions),  # not summed over blocks
         )
 
     once = everything()
@@ -78,6 +80,35 @@ def test_samples_in_several_blocks_are_those_in_one(drawn, rng, fit, dtype):
         assert one.dtype == several.dtype == dtype
         scale = 1 + np.abs(one).max()
         np.testing.assert_allclose(several, one, atol=100 * np.finfo(dtype).eps * scale)
+
+
+@given(policies(), RNGS)
+def test_a_value_head_changes_nothing_of_the_policy(drawn, rng):
+    """The same θ with another output and its weights: these get no score and no Fisher matrix."""
+    policy, theta = drawn
+    *others, outputs = policy.network.sizes
+    shared = Policy(MLP((*others, outputs + 1)), policy.head, True)
+    both, is_value = np.zeros(shared.num_params), np.zeros(shared.num_params, bool)
+    shared.network.layers(is_value)[-1][:, -1] = True
+    both[~is_value], both[is_value] = theta, rng.standard_normal(is_value.sum())
+    obs, actions, log_prob = draw_samples(policy, theta, rng)
+    psi, v = rng.standard_normal(5), rng.standard_normal(len(both))
+    np.testing.assert_allclose(shared.log_prob(both, obs, actions), log_prob, atol=1e-12)
+    np.testing.assert_allclose(shared.forward(both, obs)[0], policy.eta(theta, obs), atol=1e-12)
+    for found, wanted in (
+        (shared.weighted_score(both, obs, actions, psi),
+         policy.weighted_score(theta, obs, actions, psi)),
+        (fisher_product(shared, both, obs, psi)(v),
+         fisher_product(policy, theta, obs, psi)(v[~is_value])),
+    ):  # fmt: skip
+        np.testing.assert_allclose(found[~is_value], wanted, atol=1e-10)
+        np.testing.assert_array_equal(found[is_value], 0)
+    pairs = zip(factors(shared, both, obs).layers, factors(policy, theta, obs).layers, strict=True)
+    for (a, g), (wanted_a, wanted_g) in pairs:
+        np.testing.assert_allclose(a, wanted_a, atol=1e-12)
+        bigger = np.zeros_like(g)
+        bigger[: len(wanted_g), : len(wanted_g)] = wanted_g
+        np.testing.assert_allclose(g, bigger, atol=1e-10)
 
 
 @given(policies(), RNGS)
