@@ -17,6 +17,7 @@ import pytest
 import sweep
 import train
 from test_faults import check_whole, state_and_figures, stop_after
+from test_resume import edit
 
 TINY = ["--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
 SHORT = [*TINY, "--steps", "300"]
@@ -80,18 +81,30 @@ def test_a_sweep_is_its_runs_and_repeating_it_runs_only_what_is_missing(tmp_path
 def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
     (tmp_path / "actor_critic-CartPole-v1-0").write_text("in the way")
     alone(tmp_path / "actor_critic-CartPole-v1-1", 1, *SHORT, "--gamma", "0.5")
+    alone(tmp_path / "actor_critic-CartPole-v1-2", 2, *SHORT)
+    (tmp_path / "actor_critic-CartPole-v1-2" / "result.json").unlink()
+    edit(tmp_path / "actor_critic-CartPole-v1-2" / "config.json", lambda c: c.update(speed=3))
     capsys.readouterr()
-    assert sweep.main(words(tmp_path, *SHORT, seeds=4)) == 1
+    assert sweep.main(words(tmp_path, *SHORT, seeds=5)) == 1
     out, err = capsys.readouterr()
     *_, row = out.splitlines()
-    assert row.startswith("| actor_critic CartPole-v1 (304) | 475 | failed | failed | ")
-    first, second = err.splitlines()[-2:]
+    assert row.startswith("| actor_critic CartPole-v1 (304) | 475 | failed | failed | failed | ")
+    first, second, third = err.splitlines()[-3:]
     assert first.startswith("sweep: failed: actor_critic-CartPole-v1-0: ")
     assert first.endswith("expected a run folder, got NotADirectoryError(20, 'Not a directory')")
     assert second == ("sweep: failed: actor_critic-CartPole-v1-1: expected a folder of this run, "
                       "its config.json has gamma 0.5 for 0.99")  # fmt: skip
-    for seed in (2, 3):
+    assert third.endswith("its config.json has speed 3 for None")
+    for seed in (3, 4):
         check_whole(tmp_path / f"actor_critic-CartPole-v1-{seed}")
+
+
+def test_a_run_that_diverges_is_one_line_without_warnings(tmp_path, capsys, threads):
+    """Warnings are errors here: the reason would be one."""
+    assert sweep.main(words(tmp_path, *SHORT, "--learning-rate", "1e39", seeds=1)) == 1
+    *_, last = capsys.readouterr().err.splitlines()
+    assert "expected finite numbers" in last
+    assert "the training diverged: a smaller --learning-rate" in last
 
 
 @pytest.mark.parametrize(
