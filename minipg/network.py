@@ -145,7 +145,7 @@ class MLP:
         """Σ_n J_nᵀ dy_n (..., P) for dy (..., N, K): the sum runs over axis -2 only.
 
         So x (N, D) gives one gradient, x (B, T, D) one for each b, and x (N, 1, D) one a sample.
-        `more` entries after them are left to the caller.
+        `more` entries after each P are left unset, for the caller's.
         """
         *groups, n, _ = dy.shape
         count = prod(groups)
