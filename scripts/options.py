@@ -97,8 +97,10 @@ def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> No
 def parse(words: list[str]) -> argparse.Namespace:
     """A command line with the presets of its algorithm and environment."""
     ids = [word.split(":")[-1] for word in words]
-    env = next((id for id in ids if words and (words[0], id) in PRESETS), None)
-    return parser(env).parse_args(words)
+    guess = next((id for id in ids if words and (words[0], id) in PRESETS), None)  # for --help
+    args = parser(guess).parse_args(words)
+    env = args.env.split(":")[-1]
+    return args if guess in (None, env) else parser(env).parse_args(words)  # --out CartPole-v1
 
 
 def settings_of(args: argparse.Namespace) -> Any:
