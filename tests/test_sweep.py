@@ -133,6 +133,29 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, more,
     assert not list(tmp_path.iterdir())
 
 
+def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
+    first = {"algorithm": "ppo", "env": "Own-v0", "threshold": None}
+    row = [{**first, "env_steps": 1000 + n, "mean_return": x}
+           for n, x in enumerate((1.0, 2.0, 3.0, 4.0, 900.0))]  # fmt: skip
+    last = {**first, "algorithm": "npg", "env_steps": 5, "mean_return": 7.25, "threshold": 7.5}
+    *_, one, two = sweep.table([[row[0], OSError(), *row[1:]], [OSError()] * 6,
+                                [last, *[OSError()] * 5]]).splitlines()  # fmt: skip
+    assert one == "| ppo Own-v0 (1,004) | none | 1.0 | failed | 2.0 | 3.0 | 4.0 | 900.0 | 3.0 |"
+    assert two == "| npg Own-v0 (5) | 7.5 | 7.2" + " | failed" * 5 + " | 7.2 |"
+
+
+def test_the_progress_bar_counts_the_steps_that_are_written(tmp_path):
+    run = sweep.argparse.Namespace(out=tmp_path, steps=5000)
+    assert sweep.steps_done(run) == 0
+    table = tmp_path / "progress.csv"
+    table.write_text("env_steps,mean_return\n")
+    assert sweep.steps_done(run) == 0
+    for last, wanted in ((7, 7), (4999, 4999), (5008, 5000)):
+        table.write_text("env_steps,mean_return\n" + "".join(
+            f"{n},{'1' * 100}\n" for n in range(last - 60, last + 1)))  # fmt: skip
+        assert sweep.steps_done(run) == wanted
+
+
 def test_presets_apply_and_options_win(tmp_path):
     args = sweep.argparse.Namespace(algorithms=["ppo"], env=["CartPole-v1", "Acrobot-v1"], seeds=2,
                                     out=tmp_path)  # fmt: skip
