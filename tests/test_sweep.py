@@ -115,6 +115,7 @@ def test_a_run_that_diverges_is_one_line_without_warnings(tmp_path, capsys, thre
         (["--env", "CartPole-v1", "--seeds", "1", "--jobs", "0"], "--jobs: expected 1 or more"),
         (["--env", "CartPole-v1", "--seeds", "1", "--", "--gamma", "2"], "gamma: expected"),
         (["--env", "CartPole-v1", "--seeds", "1", "--", "--seed", "3"], "expected before --"),
+        (["--env", "CartPole-v1", "--seeds", "1", "--", "--out", "x"], "expected before --"),
         (
             ["--env", "CartPole-v1", "--seeds", "1", "--", "--fast"],
             "unrecognized arguments: --fast",
@@ -163,7 +164,9 @@ def test_presets_apply_and_options_win(tmp_path):
     assert [[(run.steps, run.seed) for run in row] for row in rows] == [
         [(98_000, 0), (98_000, 1)], [(100_000, 0), (100_000, 1)]
     ]  # fmt: skip
-    assert sweep.runs_of(args, ["--steps", "5"])[0][0].steps == 5
+    args.out = Path("here")
+    run = sweep.runs_of(args, ["--steps", "5"])[0][0]
+    assert (run.steps, run.out) == (5, Path.cwd() / "here" / "ppo-CartPole-v1-0")  # Dask's is other
 
 
 def test_the_lock_lets_one_run_into_a_folder(tmp_path, monkeypatch):
