@@ -100,9 +100,9 @@ class MLP:
         return theta
 
     def blocks(self, count: int, dtype: DTypeLike) -> list[slice]:
-        """`count` samples in parts small enough for the cache."""
+        """`count` samples (of 0 too) in parts small enough for the cache, of one at least."""
         size = max(1, BLOCK // (max(self.sizes[1:]) * np.dtype(dtype).itemsize))
-        return [slice(i, i + size) for i in range(0, count, size)]
+        return [slice(i, i + size) for i in range(0, max(1, count), size)]
 
     def output(self, theta: Array, x: Array) -> Array:
         """y (..., K) at x (..., D), without the tape."""
@@ -145,7 +145,7 @@ class MLP:
         """Σ_n J_nᵀ dy_n (..., P) for dy (..., N, K): the sum runs over axis -2 only.
 
         So x (N, D) gives one gradient, x (B, T, D) one for each b, and x (N, 1, D) one a sample.
-        `more` entries after them are left to the caller.
+        `more` entries after each P are left unset, for the caller's.
         """
         *groups, n, _ = dy.shape
         count = prod(groups)

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from bench import kernels, processes, training
 from bench.timing import Row
+from minipg.borders import write_whole
 
 SECTIONS = {
     "kernels": kernels.kernels,
@@ -42,23 +43,21 @@ def show(row: Row) -> str:
     """One line: the case, the median, its quartiles, what must hold and whether it does."""
     low, median, high = (f"{x:.3g}" if abs(x) < 1000 else f"{x:,.0f}" for x in row.quartiles)
     line = f"  {row.what:48}{row.case:42}{median:>10}  {low + ' … ' + high:22}{row.unit:5}"
-    if row.margin is None:
+    if not row.limit:
         return line.rstrip()
-    limit = f"≥ {row.at_least:,g}" if row.at_least is not None else f"≤ {row.at_most:,g}"
-    return f"{line} {limit:10}{'holds' if row.margin >= 1 else 'FAILS'}"
+    return f"{line} {row.limit:10}{'holds' if row.margin >= 1 else 'FAILS'}"
 
 
 def summary(rows: list[Row]) -> str:
     """What must hold, a line a requirement: how many cases do, and the worst."""
-    required: dict[tuple[str, str, float | None, float | None], list[Row]] = {}
+    required: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        if row.margin is not None:
-            required.setdefault((row.section, row.what, row.at_least, row.at_most), []).append(row)
+        if row.limit:
+            required.setdefault((row.section, row.what, row.limit), []).append(row)
     lines = []
-    for (section, what, at_least, at_most), cases in required.items():
-        worst = min(cases, key=lambda row: row.margin or 0)
-        limit = f"≥ {at_least:,g}" if at_least is not None else f"≤ {at_most:,g}"
-        good = sum((row.margin or 0) >= 1 for row in cases)
+    for (section, what, limit), cases in required.items():
+        worst = min(cases, key=lambda row: row.margin)
+        good = sum(row.margin >= 1 for row in cases)
         lines.append(f"  {'holds' if good == len(cases) else 'FAILS'}  {good:2} of {len(cases):2}  "
                      f"{section}: {what} {limit}; worst {worst.quartiles[1]:.4g} {worst.unit} "
                      f"({worst.case})")  # fmt: skip
@@ -78,7 +77,7 @@ def document(rows: list[Row], peers: Any) -> dict[str, Any]:
         "rows": [{"section": row.section, "what": row.what, "case": row.case, "unit": row.unit,
                   **dict(zip(("low", "median", "high"), map(finite, row.quartiles), strict=True)),
                   "n": len(row.samples), "at_least": row.at_least, "at_most": row.at_most,
-                  "holds": None if row.margin is None else bool(row.margin >= 1)}
+                  "holds": bool(row.margin >= 1) if row.limit else None}
                  for row in rows],
     }  # fmt: skip
 
@@ -98,17 +97,17 @@ def draw(rows: list[Row], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib.figure import Figure
 
-    rows = [row for row in rows if row.margin is not None]
+    rows = [row for row in rows if row.limit]
     if not rows:
         raise ValueError("--plot: expected sections with something that must hold")
     names = list(dict.fromkeys(f"{row.section}: {row.what}" for row in rows))[::-1]
     figure = Figure(figsize=(9, 1.2 + 0.3 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     for holds, color, marker in ((True, HOLDS, "o"), (False, FAILS, "X")):
-        some = [row for row in rows if ((row.margin or 0) >= 1) == holds]
+        some = [row for row in rows if (row.margin >= 1) == holds]
         for row in some:
             y = names.index(f"{row.section}: {row.what}")
-            low, median, high = (np.clip(factor(row, x), 0.1, 100) for x in row.quartiles)
+            low, median, high = (np.clip(row.inside(x), 0.1, 100) for x in row.quartiles)
             axes.plot([low, high], [y, y], color=color, linewidth=1, alpha=0.6)
             axes.plot(median, y, marker, color=color, markersize=5, alpha=0.8)
         axes.plot([], [], marker, color=color, linestyle="", label="holds" if holds else "fails")
@@ -117,14 +116,7 @@ def draw(rows: list[Row], path: Path) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_xlabel("times better than what must hold (within 0.1 … 100)")
     axes.legend(loc="lower right")
-    figure.savefig(path, dpi=150)
-
-
-def factor(row: Row, x: float) -> float:
-    """How far x is inside the row's limit."""
-    if row.at_least is not None:
-        return x / row.at_least
-    return (row.at_most or 0) / x if x else np.inf
+    write_whole(path, lambda file: figure.savefig(file, format=path.suffix[1:], dpi=150))
 
 
 def command(args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ import gymnasium as gym
 import numpy as np
 import runs
 
+from minipg.borders import write_whole
 from minipg.policy import Policy, load_policy
 from minipg.rollout import Envs, make_envs, play_episodes
 
@@ -93,7 +94,9 @@ def film(args: argparse.Namespace, policy: Policy, theta: np.ndarray, path: Path
     rate = envs.metadata.get("render_fps", 30)
     first, *others = envs.frames
     envs.close()
-    first.save(path, save_all=True, append_images=others, duration=1000 / rate, loop=0)
+    write_whole(path, lambda file: first.save(file, path.suffix[1:], save_all=True, loop=0,
+                                              append_images=others, duration=1000 / rate),
+                )  # fmt: skip
 
 
 def command(args: argparse.Namespace) -> int:

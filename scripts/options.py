@@ -29,6 +29,8 @@ ALGORITHMS = {
 VERSIONS = {"python": platform.python_version(), "numpy": np.__version__,
             "scipy": scipy.__version__, "gymnasium": gym.__version__}  # fmt: skip
 
+NOT_OPTIONS = ("out", "threshold", "versions")  # what else config.json holds
+
 
 def sizes(text: str) -> tuple[int, ...]:
     """From "64,64" to (64, 64), from "" to ()."""
@@ -82,6 +84,7 @@ def parser(env: str | None = None) -> argparse.ArgumentParser:
 
 
 def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> None:
+    """The option of a field of Settings: its name, type, default and help."""
     option, text = "--" + field.name.replace("_", "-"), field.metadata["help"] + " (%(default)s)"
     if isinstance(field.default, bool):
         sub.add_argument(option, action=argparse.BooleanOptionalAction, default=field.default,
@@ -94,8 +97,10 @@ def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> No
 def parse(words: list[str]) -> argparse.Namespace:
     """A command line with the presets of its algorithm and environment."""
     ids = [word.split(":")[-1] for word in words]
-    env = next((id for id in ids if words and (words[0], id) in PRESETS), None)
-    return parser(env).parse_args(words)
+    guess = next((id for id in ids if words and (words[0], id) in PRESETS), None)  # for --help
+    args = parser(guess).parse_args(words)
+    env = args.env.split(":")[-1]
+    return args if guess in (None, env) else parser(env).parse_args(words)  # --out CartPole-v1
 
 
 def settings_of(args: argparse.Namespace) -> Any:
@@ -119,7 +124,7 @@ def interrupted(folder: Path) -> tuple[argparse.Namespace, dict[str, Any]]:
         option = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
-        elif name not in ("algorithm", "env", "out", "threshold", "versions") and value is not None:
+        elif name not in ("algorithm", "env", *NOT_OPTIONS) and value is not None:
             text = ",".join(map(str, value)) if isinstance(value, list) else value
             text = json.dumps(value) if isinstance(value, dict) else text
             words.append(f"--{option}={text}")

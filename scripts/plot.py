@@ -12,6 +12,7 @@ import cli
 import matplotlib as mpl
 import numpy as np
 import runs
+from options import NOT_OPTIONS
 from scipy.stats import bootstrap, trim_mean
 
 from minipg.borders import write_whole
@@ -68,7 +69,7 @@ def read_groups(folders: list[Path]) -> list[Group]:
     for folder in folders:
         options, columns = runs.read_run(folder)
         seed, threshold = options["seed"], options["threshold"]
-        for name in ("seed", "out", "threshold", "versions"):
+        for name in ("seed", *NOT_OPTIONS):
             options.pop(name, None)
         key = json.dumps(options, sort_keys=True)
         group = groups.setdefault(key, Group(options, threshold, {}))

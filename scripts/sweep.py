@@ -22,10 +22,11 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of this process and of those it starts
 
 import cli
+import numpy as np
 import runs
 import train
 from evaluate import environments
-from options import ALGORITHMS, interrupted, parse, run_name, settings_of
+from options import ALGORITHMS, NOT_OPTIONS, interrupted, parse, run_name, settings_of
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at the progress of all runs
@@ -40,7 +41,8 @@ def finish(run: argparse.Namespace) -> dict[str, Any]:
     """
     folder = run.out
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+    lock_path = folder.with_name(f".{folder.name}.lock")
+    with lock_path.open("w") as lock, np.errstate(all="ignore"):  # as train.py as a command
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             if not folder.exists():
@@ -58,8 +60,8 @@ def finish(run: argparse.Namespace) -> dict[str, Any]:
 def check_same(run: argparse.Namespace, config: dict[str, Any]) -> None:
     """Raise ValueError where a folder's options are not those of the run it stands for."""
     wanted = json.loads(json.dumps(vars(run), default=str))
-    other = [f"{name} {config.get(name)} for {value}" for name, value in wanted.items()
-             if name != "out" and config.get(name) != value]  # fmt: skip
+    other = [f"{name} {config.get(name)} for {wanted.get(name)}" for name in wanted | config
+             if name not in NOT_OPTIONS and config.get(name) != wanted.get(name)]  # fmt: skip
     if other:
         raise ValueError(f"expected a folder of this run, its config.json has {', '.join(other)}")
 
@@ -175,7 +177,7 @@ def table(rows: list[list[Any]]) -> str:
         results = [result for result in row if isinstance(result, dict)]
         if results:
             first, most = results[0], max(result["env_steps"] for result in results)
-            returns = [f"{x['mean_return']:.1f}" if x in results else "failed" for x in row]
+            returns = [f"{x['mean_return']:.1f}" if isinstance(x, dict) else "failed" for x in row]
             middle = trim_mean([result["mean_return"] for result in results], 0.25)
             threshold = "none" if first["threshold"] is None else f"{first['threshold']:g}"
             lines.append([f"{first['algorithm']} {first['env']} ({most:,})", threshold, *returns,

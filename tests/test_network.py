@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import HIDDEN, RNGS
 
+from minipg import network as network_module
 from minipg.check import complex_step
 from minipg.network import MLP
 
@@ -63,6 +64,22 @@ def test_vjp_sums_over_one_axis_only(sizes, rng):
         alone = network.vjp(theta, network.forward(theta, x[b])[1], dy[b])
         np.testing.assert_allclose(grouped[b], alone, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(per_sample.sum(0), grouped[0], rtol=1e-10, atol=1e-12)
+    for n in range(4):
+        alone = network.vjp(theta, network.forward(theta, x[0, n : n + 1])[1], dy[0, n : n + 1])
+        np.testing.assert_allclose(per_sample[n], alone, rtol=1e-10, atol=1e-12)
+
+
+@given(SIZES, RNGS, st.sampled_from([(4,), (3, 2), (2, 3, 3), (3, 1), (2, 3, 1), (1, 1), (1, 4)]))
+def test_vjp_of_any_groups_and_room_for_more(sizes, rng, shape):
+    """Each group's gradient stands at its place, `more` entries after it are not touched."""
+    network, theta, _ = draw_network(sizes, rng)
+    x, dy = rng.standard_normal((*shape, sizes[0])), rng.standard_normal((*shape, sizes[-1]))
+    tape = network.forward(theta, x)[1]
+    grad = network.vjp(theta, tape, dy, more=2)
+    assert grad.shape == (*shape[:-1], network.num_params + 2)
+    for group in np.ndindex(shape[:-1]):
+        alone = network.vjp(theta, network.forward(theta, x[group])[1], dy[group])
+        np.testing.assert_allclose(grad[group][:-2], alone, rtol=1e-10, atol=1e-12)
 
 
 @given(SIZES, RNGS)
@@ -74,6 +91,38 @@ def test_vjp_changes_none_of_its_arguments(sizes, rng):
     network.vjp(theta, tape, dy)
     for a, b in zip((theta, dy, *tape.inputs, *tape.slopes), before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@given(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9)), st.integers(1, 200),
+       st.integers(0, 40), st.sampled_from([np.float32, np.float64]))  # fmt: skip
+def test_blocks_are_all_samples_in_order_as_many_as_fit(sizes, size, count, dtype):
+    """The outputs of the widest layer fit, those of a sample more would not; one at the least."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_module, "BLOCK", size)
+        blocks = MLP(sizes).blocks(count, dtype)
+    parts = [list(range(count))[block] for block in blocks]
+    assert parts  # one without samples, if there are none
+    assert sum(parts, []) == list(range(count))
+    widest = max(sizes[1:]) * np.zeros(1, dtype).nbytes
+    for part in parts:
+        assert len(part) * widest <= max(size, widest)
+    for part in parts[:-1]:
+        assert (len(part) + 1) * widest > size
+
+
+@given(SIZES, RNGS)
+def test_the_tape_holds_inputs_and_slopes_and_output_needs_none(sizes, rng):
+    network, theta, _ = draw_network(sizes, rng)
+    x = rng.standard_normal((2, 3, sizes[0]))
+    y, tape = network.forward(theta, x)
+    assert (tape.leading, len(tape.inputs)) == ((2, 3), len(sizes) - 1)
+    np.testing.assert_array_equal(tape.inputs[0][:-1].T.reshape(x.shape), x)
+    for h, n_in in zip(tape.inputs, sizes[:-1], strict=True):
+        assert h.shape == (n_in + 1, 6)
+        assert (h[-1] == 1).all()
+    for slope, h in zip(tape.slopes, tape.inputs[1:], strict=True):
+        np.testing.assert_allclose(slope, 1 - h[:-1] ** 2, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(network.output(theta, x), y)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

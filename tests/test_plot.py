@@ -55,7 +55,8 @@ def test_curves_are_interpolated_as_far_as_every_seed_has_come(tmp_path):
     write_run(tmp_path / "a", STEPS, seed=0)
     write_run(tmp_path / "b", [np.nan, *(3 * STEPS[:5])], steps=[120, *(STEPS[:5] + 50)], seed=1)
     write_run(tmp_path / ".c.1.tmp", STEPS, seed=2)  # what a kill left
-    (group,) = plot.read_groups(plot.folders_in([tmp_path, tmp_path / "a"]))
+    same = tmp_path / "a" / ".." / "a"
+    (group,) = plot.read_groups(plot.folders_in([tmp_path, tmp_path / "a", same]))
     grid, values = plot.curves(group, "env_steps")
     np.testing.assert_allclose(grid, np.linspace(150, 550, plot.POINTS))
     np.testing.assert_allclose(values, [grid, 3 * (grid - 50)])
@@ -109,15 +110,19 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
     drawn = {line.get_label(): line.get_ydata() for line in kl.lines}
     np.testing.assert_array_equal(drawn["trpo"], ratio)
     assert ratio.max() <= 1 < drawn["npg"].max()
-    heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in search.containers}
     seconds = np.array([float(row["seconds"]) for row in rows])
-    edges = np.linspace(0, seconds.max(), len(heights["accepted"]) + 1)
-    first = seconds < edges[1]
-    for key, (text, *_) in plot.OUTCOMES.items():
+    edges = np.linspace(0, seconds.max(), len(search.containers[0]) + 1)
+    place = np.minimum(np.searchsorted(edges, seconds, "right"), len(edges) - 1) - 1
+    below = 0
+    for bars, (key, (text, *_)) in zip(search.containers, plot.OUTCOMES.items(), strict=True):
         counts = np.array([int(row[key]) for row in rows])
-        assert heights[text][0] == pytest.approx(counts[first].mean())
+        wanted = [counts[place == i].mean() if i in place else 0 for i in range(len(bars))]
+        assert bars.get_label() == text
+        np.testing.assert_allclose([bar.get_height() for bar in bars], wanted)
+        np.testing.assert_allclose([bar.get_y() for bar in bars], below)  # one on the other
+        below = below + np.array(wanted)
     tried = np.array([int(row["tried"]) for row in rows])
-    assert np.sum(list(heights.values()), 0)[0] == pytest.approx(tried[first].mean())
+    assert below[0] == pytest.approx(tried[place == 0].mean())
     for name, start in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
         assert plot.main([str(tmp_path), "--out", str(tmp_path / name)]) == 0
         assert (tmp_path / name).read_bytes().startswith(start)

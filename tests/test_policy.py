@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import RNGS, policies
 
+from minipg import network
 from minipg.check import complex_step, gradient_error
 from minipg.distributions import Gaussian, Softmax
+from minipg.kfac import factors
+from minipg.natural import fisher_product
 from minipg.network import MLP
 from minipg.policy import (
     Policy,
@@ -45,6 +49,78 @@ def test_weighted_score_is_the_weighted_sum_of_scores(drawn, rng):
     expected = psi @ policy.score(theta, obs, actions)
     got = policy.weighted_score(theta, obs, actions, psi)
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+
+
+@given(policies(), RNGS, st.integers(1, 8), st.sampled_from([np.float32, np.float64]))
+def test_samples_in_several_blocks_are_those_in_one(drawn, rng, fit, dtype):
+    """η, the gradient and H v of seven samples, `fit` a block; one block is what others test."""
+    policy, theta = drawn[0], 0.5 * drawn[1].astype(dtype)
+    obs, actions, _ = draw_samples(policy, theta, rng, 7)
+    weight, psi = rng.dirichlet(np.ones(7)), rng.standard_normal(7)
+    v = rng.standard_normal(len(theta)).astype(dtype)
+
+    def everything():
+        return (
+            policy.eta(theta, obs),
+            policy.eta(theta, obs[:6].reshape(2, 3, -1)),
+            policy.weighted_score(theta, obs, actions, psi),
+            fisher_product(policy, theta, obs, weight)(v),
+            policy.score(theta, obs, actions),  # not summed over blocks
+        )
+
+    once = everything()
+    np.testing.assert_allclose(once[0], policy.forward(theta, obs)[0], rtol=1e-5)
+    np.testing.assert_allclose(once[2], psi @ policy.score(theta, obs, actions), atol=1e-4)
+    with pytest.MonkeyPatch.context() as patch:
+        sample = max(policy.network.sizes[1:]) * theta.itemsize
+        patch.setattr(network, "BLOCK", fit * sample + sample - 1)
+        assert len(policy.network.blocks(7, dtype)) == -(-7 // fit)
+        parts = everything()
+    for one, several in zip(once, parts, strict=True):
+        assert one.dtype == several.dtype == dtype
+        scale = 1 + np.abs(one).max()
+        np.testing.assert_allclose(several, one, atol=100 * np.finfo(dtype).eps * scale)
+
+
+@given(policies(), RNGS)
+def test_a_value_head_changes_nothing_of_the_policy(drawn, rng):
+    """The same θ with another output and its weights: these get no score and no Fisher matrix."""
+    policy, theta = drawn
+    *others, outputs = policy.network.sizes
+    shared = Policy(MLP((*others, outputs + 1)), policy.head, True)
+    both, is_value = np.zeros(shared.num_params), np.zeros(shared.num_params, bool)
+    shared.network.layers(is_value)[-1][:, -1] = True
+    both[~is_value], both[is_value] = theta, rng.standard_normal(is_value.sum())
+    obs, actions, log_prob = draw_samples(policy, theta, rng)
+    psi, v = rng.standard_normal(5), rng.standard_normal(len(both))
+    np.testing.assert_allclose(shared.log_prob(both, obs, actions), log_prob, atol=1e-12)
+    np.testing.assert_allclose(shared.forward(both, obs)[0], policy.eta(theta, obs), atol=1e-12)
+    for found, wanted in (
+        (shared.weighted_score(both, obs, actions, psi),
+         policy.weighted_score(theta, obs, actions, psi)),
+        (fisher_product(shared, both, obs, psi)(v),
+         fisher_product(policy, theta, obs, psi)(v[~is_value])),
+    ):  # fmt: skip
+        np.testing.assert_allclose(found[~is_value], wanted, atol=1e-10)
+        np.testing.assert_array_equal(found[is_value], 0)
+    pairs = zip(factors(shared, both, obs).layers, factors(policy, theta, obs).layers, strict=True)
+    for (a, g), (wanted_a, wanted_g) in pairs:
+        np.testing.assert_allclose(a, wanted_a, atol=1e-12)
+        bigger = np.zeros_like(g)
+        bigger[: len(wanted_g), : len(wanted_g)] = wanted_g
+        np.testing.assert_allclose(g, bigger, atol=1e-10)
+
+
+@given(policies(), RNGS)
+def test_of_no_samples_there_is_nothing_and_its_sum_is_0(drawn, rng):
+    policy, theta = drawn
+    obs = np.zeros((0, policy.network.sizes[0]))
+    actions, log_prob = policy.sample(theta, obs, rng)
+    assert policy.log_prob(theta, obs, actions).shape == log_prob.shape == (0,)
+    assert policy.score(theta, obs, actions).shape == (0, policy.num_params)
+    for total in (policy.weighted_score(theta, obs, actions, log_prob),
+                  fisher_product(policy, theta, obs, log_prob)(theta)):  # fmt: skip
+        np.testing.assert_array_equal(total, np.zeros(policy.num_params))
 
 
 @given(policies(), RNGS)

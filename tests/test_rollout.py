@@ -23,7 +23,7 @@ def play(envs, seed=0, dtype=np.float64):
 
 @pytest.mark.pitfall(3, 7)
 def test_one_whole_episode_a_column_and_nothing_else():
-    _, _, batch = play(vector(8))
+    _, _, batch = play(vector(40))  # some end twice while the longest goes on
     lengths = batch.obs[0, :, 1].astype(int)
     assert len(set(lengths)) > 1
     assert batch.valid.sum(0).tolist() == lengths.tolist()
@@ -32,7 +32,7 @@ def test_one_whole_episode_a_column_and_nothing_else():
         assert batch.rewards[:, b].tolist() == [1.0] * n + [0.0] * (lengths.max() - n)
         assert np.flatnonzero(batch.truncated[:, b]).tolist() == [n - 1]
         assert np.flatnonzero(batch.terminated[:, b]).tolist() == ([n - 1] if n % 2 == 0 else [])
-    assert batch.weight.tolist() == [1 / 8] * 8
+    assert batch.weight.tolist() == [1 / 40] * 40
 
 
 @pytest.mark.pitfall(7)
@@ -56,6 +56,30 @@ def test_a_vector_batch_is_the_single_environments_data():
 @pytest.mark.pitfall(23)
 def test_observations_are_copied_out_of_the_environment_s_buffer():
     np.testing.assert_array_equal(play(vector(copy=False))[2].obs, play(vector())[2].obs)
+
+
+@pytest.mark.pitfall(23)
+def test_rewards_and_flags_are_copied_out_of_the_environment_s_buffers():
+    class Buffers(gym.vector.VectorWrapper):
+        def step(self, actions):
+            obs, *others, info = super().step(actions)
+            self.buffers = getattr(self, "buffers", others)
+            for buffer, new in zip(self.buffers, others, strict=True):
+                buffer[:] = new
+            return obs, *self.buffers, info
+
+    one, two = play(Buffers(vector(8)))[2], play(vector(8))[2]
+    for name in ("rewards", "terminated", "truncated"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+def test_actions_are_clipped_to_the_bounds_of_their_own_dimension():
+    """The policy's own array stays as it was drawn."""
+    space = Box(np.array([[-1, -3]], np.float32), np.array([[2, 0.5]], np.float32))
+    actions = np.array([[-5, -5], [5, 5], [1, -2]], np.float32)
+    told = to_env(vector(3, action_space=space), actions)
+    assert told.tolist() == [[[-1, -3]], [[2, 0.5]], [[1, -2]]]
+    assert actions.tolist() == [[-5, -5], [5, 5], [1, -2]]
 
 
 @pytest.mark.pitfall(10)

@@ -282,6 +282,17 @@ def test_plot_draws_the_curve_and_refuses_what_is_no_run(tmp_path, capsys):
         runs.read_run(tmp_path / "run")
 
 
+def test_presets_are_those_of_the_environment_and_of_no_other_word():
+    """Also of module:ID, and wherever the environment stands among the options."""
+    wanted = PRESETS["ppo", "CartPole-v1"]
+    for words in (["CartPole-v1"], ["module:CartPole-v1"], ["--out", "Acrobot-v1", "CartPole-v1"],
+                  ["--seed", "1", "CartPole-v1", "--out", "Acrobot-v1"]):  # fmt: skip
+        assert vars(options.parse(["ppo", *words])).items() >= wanted.items()
+    plain, named = (vars(options.parse(["ppo", "MountainCar-v0", *more]))
+                    for more in ([], ["--out", "CartPole-v1"]))  # fmt: skip
+    assert named == plain | {"out": Path("CartPole-v1")}
+
+
 @pytest.mark.parametrize("table", ["FrozenLake-v1", "CliffWalking-v1", "Taxi-v4"])
 def test_verify_holds_on_gymnasium_s_tables(table, capsys):
     assert verify.main([table, "--json"]) == 0

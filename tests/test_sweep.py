@@ -17,6 +17,7 @@ import pytest
 import sweep
 import train
 from test_faults import check_whole, state_and_figures, stop_after
+from test_resume import edit
 
 TINY = ["--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
 SHORT = [*TINY, "--steps", "300"]
@@ -80,18 +81,30 @@ def test_a_sweep_is_its_runs_and_repeating_it_runs_only_what_is_missing(tmp_path
 def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
     (tmp_path / "actor_critic-CartPole-v1-0").write_text("in the way")
     alone(tmp_path / "actor_critic-CartPole-v1-1", 1, *SHORT, "--gamma", "0.5")
+    alone(tmp_path / "actor_critic-CartPole-v1-2", 2, *SHORT)
+    (tmp_path / "actor_critic-CartPole-v1-2" / "result.json").unlink()
+    edit(tmp_path / "actor_critic-CartPole-v1-2" / "config.json", lambda c: c.update(speed=3))
     capsys.readouterr()
-    assert sweep.main(words(tmp_path, *SHORT, seeds=4)) == 1
+    assert sweep.main(words(tmp_path, *SHORT, seeds=5)) == 1
     out, err = capsys.readouterr()
     *_, row = out.splitlines()
-    assert row.startswith("| actor_critic CartPole-v1 (304) | 475 | failed | failed | ")
-    first, second = err.splitlines()[-2:]
+    assert row.startswith("| actor_critic CartPole-v1 (304) | 475 | failed | failed | failed | ")
+    first, second, third = err.splitlines()[-3:]
     assert first.startswith("sweep: failed: actor_critic-CartPole-v1-0: ")
     assert first.endswith("expected a run folder, got NotADirectoryError(20, 'Not a directory')")
     assert second == ("sweep: failed: actor_critic-CartPole-v1-1: expected a folder of this run, "
                       "its config.json has gamma 0.5 for 0.99")  # fmt: skip
-    for seed in (2, 3):
+    assert third.endswith("its config.json has speed 3 for None")
+    for seed in (3, 4):
         check_whole(tmp_path / f"actor_critic-CartPole-v1-{seed}")
+
+
+def test_a_run_that_diverges_is_one_line_without_warnings(tmp_path, capsys, threads):
+    """Warnings are errors here: the reason would be one."""
+    assert sweep.main(words(tmp_path, *SHORT, "--learning-rate", "1e39", seeds=1)) == 1
+    *_, last = capsys.readouterr().err.splitlines()
+    assert "expected finite numbers" in last
+    assert "the training diverged: a smaller --learning-rate" in last
 
 
 @pytest.mark.parametrize(
@@ -102,6 +115,7 @@ def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
         (["--env", "CartPole-v1", "--seeds", "1", "--jobs", "0"], "--jobs: expected 1 or more"),
         (["--env", "CartPole-v1", "--seeds", "1", "--", "--gamma", "2"], "gamma: expected"),
         (["--env", "CartPole-v1", "--seeds", "1", "--", "--seed", "3"], "expected before --"),
+        (["--env", "CartPole-v1", "--seeds", "1", "--", "--out", "x"], "expected before --"),
         (
             ["--env", "CartPole-v1", "--seeds", "1", "--", "--fast"],
             "unrecognized arguments: --fast",
@@ -120,6 +134,29 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, more,
     assert not list(tmp_path.iterdir())
 
 
+def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
+    first = {"algorithm": "ppo", "env": "Own-v0", "threshold": None}
+    row = [{**first, "env_steps": 1000 + n, "mean_return": x}
+           for n, x in enumerate((1.0, 2.0, 3.0, 4.0, 900.0))]  # fmt: skip
+    last = {**first, "algorithm": "npg", "env_steps": 5, "mean_return": 7.25, "threshold": 7.5}
+    *_, one, two = sweep.table([[row[0], OSError(), *row[1:]], [OSError()] * 6,
+                                [last, *[OSError()] * 5]]).splitlines()  # fmt: skip
+    assert one == "| ppo Own-v0 (1,004) | none | 1.0 | failed | 2.0 | 3.0 | 4.0 | 900.0 | 3.0 |"
+    assert two == "| npg Own-v0 (5) | 7.5 | 7.2" + " | failed" * 5 + " | 7.2 |"
+
+
+def test_the_progress_bar_counts_the_steps_that_are_written(tmp_path):
+    run = sweep.argparse.Namespace(out=tmp_path, steps=5000)
+    assert sweep.steps_done(run) == 0
+    table = tmp_path / "progress.csv"
+    table.write_text("env_steps,mean_return\n")
+    assert sweep.steps_done(run) == 0
+    for last, wanted in ((7, 7), (4999, 4999), (5008, 5000)):
+        table.write_text("env_steps,mean_return\n" + "".join(
+            f"{n},{'1' * 100}\n" for n in range(last - 60, last + 1)))  # fmt: skip
+        assert sweep.steps_done(run) == wanted
+
+
 def test_presets_apply_and_options_win(tmp_path):
     args = sweep.argparse.Namespace(algorithms=["ppo"], env=["CartPole-v1", "Acrobot-v1"], seeds=2,
                                     out=tmp_path)  # fmt: skip
@@ -127,7 +164,9 @@ def test_presets_apply_and_options_win(tmp_path):
     assert [[(run.steps, run.seed) for run in row] for row in rows] == [
         [(98_000, 0), (98_000, 1)], [(100_000, 0), (100_000, 1)]
     ]  # fmt: skip
-    assert sweep.runs_of(args, ["--steps", "5"])[0][0].steps == 5
+    args.out = Path("here")
+    run = sweep.runs_of(args, ["--steps", "5"])[0][0]
+    assert (run.steps, run.out) == (5, Path.cwd() / "here" / "ppo-CartPole-v1-0")  # Dask's is other
 
 
 def test_the_lock_lets_one_run_into_a_folder(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import sb3_contrib
 import stable_baselines3 as sb3
 import torch
 from sb3_contrib import TRPO
@@ -25,7 +26,8 @@ from bench.watch import Watch
 from minipg.distributions import LOG_2PI, Softmax
 
 torch.set_num_threads(1)
-VERSIONS = {"torch": torch.__version__, "stable_baselines3": sb3.__version__}
+VERSIONS = {"torch": torch.__version__, "stable_baselines3": sb3.__version__,
+            "sb3_contrib": sb3_contrib.__version__}  # fmt: skip
 Tensors = tuple[torch.Tensor, ...]
 
 # rl-baselines3-zoo, hyperparams/{ppo,a2c,trpo}.yml, CartPole-v1; lin_x falls to 0 with the steps.
@@ -223,8 +225,8 @@ class Stop(BaseCallback):
         return not self.watch.add(returns, self.num_timesteps)
 
 
-def reach(algorithm: str, seed: int, watch: Watch, steps: int | None = None) -> None:
+def reach(algorithm: str, seed: int, watch: Watch) -> None:
     """Train on CartPole-v1 until the watch has seen enough or the zoo's steps are over."""
     trained = model(algorithm, seed)
     watch.start()
-    trained.learn(steps or ZOO[algorithm][2], callback=Stop(watch))
+    trained.learn(ZOO[algorithm][2], callback=Stop(watch))

@@ -36,14 +36,24 @@ class Row:
         return np.quantile(self.samples, [0.25, 0.5, 0.75], method="inverted_cdf").tolist()
 
     @property
-    def margin(self) -> float | None:
-        """How far the median is inside its limit, as a factor: it holds from 1 on."""
-        median = self.quartiles[1]
+    def limit(self) -> str:
+        """What must hold, "" if nothing."""
         if self.at_least is not None:
-            return median / self.at_least
+            return f"≥ {self.at_least:,g}"
+        return f"≤ {self.at_most:,g}" if self.at_most is not None else ""
+
+    def inside(self, x: float) -> float:
+        """How far x is inside the limit, as a factor; NaN if there is none."""
+        if self.at_least is not None:
+            return x / self.at_least
         if self.at_most is not None:
-            return self.at_most / median if median else math.inf
-        return None
+            return self.at_most / x if x else math.inf
+        return math.nan
+
+    @property
+    def margin(self) -> float:
+        """How far the median is inside: it holds from 1 on."""
+        return self.inside(self.quartiles[1])
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Whole algorithms: steps a second against the raw environment and the peers, time to solve."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -9,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
-from options import ALGORITHMS, parser
+from options import ALGORITHMS, parser, settings_of
 from tqdm import tqdm
 
 from bench.timing import Row, interleave_rates
@@ -35,15 +34,13 @@ TIMES_PEERS = {"ppo": 6, "actor_critic": 6, "trpo": 5}
 ITERATIONS = {"ppo": 4, "actor_critic": 50, "trpo": 2}  # a round, about a second of a peer's
 
 
-def training(algorithm: str, env_id: str, words: str = "") -> tuple[Envs, Iterator[Any], int]:
-    """Environments, the algorithm's generator, which has not begun, and its steps.
+def training(algorithm: str, env_id: str, words: str) -> tuple[Envs, Iterator[Any]]:
+    """Environments and the algorithm's generator, which has not begun.
 
     As train.py would with these options, the presets' where none are given; without its files.
     """
     args = parser(env_id).parse_args([algorithm, env_id, *words.split()])
-    run, settings_class = ALGORITHMS[algorithm]
-    names = [field.name for field in dataclasses.fields(settings_class)]
-    settings = settings_class(**{name: getattr(args, name) for name in names})
+    run, settings = ALGORITHMS[algorithm][0], settings_of(args)
     envs = make_envs(
         args.env, args.num_envs, args.mode, args.max_episode_steps, args.rescale_actions
     )
@@ -54,14 +51,14 @@ def training(algorithm: str, env_id: str, words: str = "") -> tuple[Envs, Iterat
     policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
     rng = np.random.default_rng(args.seed)
     theta = policy.init(rng, dtype=np.float32, std=args.initial_std)
-    return envs, run(envs, policy, theta, settings, args.steps, rng), args.steps
+    return envs, run(envs, policy, theta, settings, args.steps, rng)
 
 
 def training_piece(
     algorithm: str, env_id: str, words: str, iterations: int = 1
 ) -> Callable[[], int]:
     """Goes on training for some iterations; returns the steps."""
-    _, loop, _ = training(algorithm, env_id, f"{words} --steps {10**12}")
+    _, loop = training(algorithm, env_id, f"{words} --steps {10**12}")
     before = 0
 
     def train() -> int:
@@ -74,9 +71,9 @@ def training_piece(
     return train
 
 
-def raw_piece(env_id: str, num_envs: int, mode: str | None = None) -> Callable[[], int]:
+def raw_piece(env_id: str, num_envs: int) -> Callable[[], int]:
     """The bare vector environment under random actions, which were drawn before."""
-    envs = gym.make_vec(env_id, num_envs, mode)
+    envs = gym.make_vec(env_id, num_envs)
     envs.reset(seed=0)
     envs.action_space.seed(0)
     actions = [envs.action_space.sample() for _ in range(100)]
@@ -164,7 +161,7 @@ def same_settings(
 
 def reach(algorithm: str, words: str, watch: Watch) -> Watch:
     """Train on CartPole-v1 until the watch has seen enough or the steps are over."""
-    envs, loop, _ = training(algorithm, "CartPole-v1", words)
+    envs, loop = training(algorithm, "CartPole-v1", words)
     counter = envs
     while not hasattr(counter, "return_queue"):
         counter = counter.env
@@ -176,9 +173,8 @@ def reach(algorithm: str, words: str, watch: Watch) -> Watch:
 
 
 def threshold(
-    peers: ModuleType | None, seeds: int = 5, words: str = "", steps: int | None = None,
-    level: float = THRESHOLD,
-) -> list[Row]:  # fmt: skip
+    peers: ModuleType | None, seeds: int = 5, words: str = "", level: float = THRESHOLD
+) -> list[Row]:
     """Seconds and steps to a mean return of 475 over the last 20 and 100 training episodes.
 
     Each side with its own best settings: train.py's presets, rl-baselines3-zoo's. A failure is
@@ -191,7 +187,7 @@ def threshold(
         for side, name in tqdm(sides, desc=f"threshold, seed {seed}", leave=False):
             watch = Watch(level)
             if side == "SB3":
-                peers.reach(name, seed, watch, steps)
+                peers.reach(name, seed, watch)
             else:
                 reach(name, f"--seed {seed} {words}", watch)
             found[side, name].append(watch)
