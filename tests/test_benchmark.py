@@ -2,6 +2,7 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import benchmark
 import numpy as np
@@ -127,6 +128,28 @@ def test_watch_finds_the_first_time_of_each_window(monkeypatch):
     assert not watch.add([9.0, 0.0, 10.0, 0.0], 4)
     assert watch.add([0.0, 10.0, 1.0, 9.0], 5)
     assert watch.found == {2: (3.0, 3), 4: (4.0, 5)}
+
+
+def test_the_fastest_peer_is_compared_by_medians_and_a_failure_is_infinite(monkeypatch):
+    took = {"ppo": [40, 20, 30], "trpo": [90, 50, None]}  # seconds of each seed
+    ours = {"trpo": [1, 2, 3], "ppo": [4, None, None]}
+
+    def peers_reach(name, seed, watch, found=took):
+        if seconds := found.get(name, [5, 5, 5])[seed]:
+            watch.found = {20: (seconds, 7), 100: (seconds, 8)}
+
+    def reach(name, words, watch):
+        peers_reach(name, int(words.split()[1]), watch, ours)
+
+    monkeypatch.setattr(training, "reach", reach)
+    rows = training.threshold(SimpleNamespace(ZOO=took, reach=peers_reach), seeds=3)
+    found = {row.what: row for row in rows if row.case == "last 100 episodes"}
+    ratio = {name: found[f"fastest peer / minipg {name}, medians"] for name in ("trpo", "ppo")}
+    assert [ratio[name].quartiles[1] for name in ("trpo", "ppo")] == [30 / 2, 0]
+    assert [ratio[name].margin >= 1 for name in ("trpo", "ppo")] == [True, False]
+    failures = [found[f"failures of 3, minipg {name}"] for name in ("trpo", "ppo")]
+    assert [(row.quartiles[1], row.margin >= 1) for row in failures] == [(0, True), (2, False)]
+    assert found["failures of 3, SB3 trpo"].limit == ""
 
 
 def test_the_peak_of_a_process_is_not_its_parent_s():
