@@ -138,9 +138,10 @@ def to_env(envs: Envs, actions: Array) -> Array:
     space = envs.single_action_space
     if isinstance(space, Discrete):
         return actions + space.start
-    shaped = actions.reshape(-1, *(space.shape or ())).astype(space.dtype)
+    shaped = actions.reshape(-1, *(space.shape or ()))
     if isinstance(space, Box):
-        return np.clip(shaped, space.low, space.high)
+        shaped = np.clip(shaped, space.low, space.high)
+    shaped = shaped.astype(space.dtype)
     return shaped + space.start if isinstance(space, MultiDiscrete) else shaped
 
 

@@ -83,6 +83,14 @@ def test_actions_are_clipped_to_the_bounds_of_their_own_dimension():
 
 
 @pytest.mark.pitfall(10)
+def test_actions_of_whole_numbers_are_clipped_before_they_are_cast():
+    """Cast first, −5.3 wraps to 251, which is clipped to 10."""
+    envs = vector(3, action_space=Box(0, 10, (1,), np.uint8))
+    np.testing.assert_array_equal(
+        to_env(envs, np.array([[-5.3], [3.7], [300.0]]))[:, 0], [0, 3, 10]
+    )
+
+
 def test_log_prob_is_of_the_drawn_action_though_the_environment_gets_it_clipped():
     policy, theta, batch = play(vector(4, action_space=Box(-0.1, 0.1, (2,), np.float32)))
     assert batch.actions.shape[-1] == 2
