@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minipg.borders import Array, check_finite, check_range, check_shape, read_npz, write_whole
-from minipg.distributions import Gaussian, Head, MultiSoftmax, Softmax
+from minipg.distributions import Gaussian, Softmax
+from minipg.multi_softmax import MultiSoftmax
 from minipg.network import MLP, Tape
+
+Head = Softmax | MultiSoftmax | Gaussian
 
 
 @dataclass(frozen=True)

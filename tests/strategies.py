@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from claims import Problem
-from minipg.distributions import MultiSoftmax, Softmax
+from minipg.distributions import Softmax
 from minipg.mdp import TabularMDP
+from minipg.multi_softmax import MultiSoftmax
 from minipg.policy import Policy, gaussian_policy, multi_softmax_policy, softmax_policy
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -8,7 +8,8 @@ from scipy.linalg import block_diag
 from strategies import NVECS, RNGS, nodes
 
 from minipg.check import central_difference, check_mean, complex_step
-from minipg.distributions import Gaussian, MultiSoftmax, Softmax
+from minipg.distributions import Gaussian, Softmax
+from minipg.multi_softmax import MultiSoftmax
 
 HEADS = st.one_of(
     st.integers(2, 5).map(Softmax), NVECS.map(MultiSoftmax), st.integers(1, 3).map(Gaussian)

@@ -18,7 +18,7 @@ from options import ALGORITHMS
 from test_resume import interrupt
 
 from minipg.critic import make_critic
-from minipg.distributions import MultiSoftmax
+from minipg.multi_softmax import MultiSoftmax
 from minipg.policy import load_policy
 from minipg.rollout import adapt, make_envs, play_episodes, policy_for, to_env
 

@@ -21,10 +21,11 @@ from strategies import RNGS, SEEDS
 from test_lqr import problems
 from test_reinforce import corridor
 
-from minipg.distributions import Gaussian, MultiSoftmax, Softmax
+from minipg.distributions import Gaussian, Softmax
 from minipg.kfac import Factors
 from minipg.lqr_env import LQRVectorEnv
 from minipg.mdp_env import TabularVectorEnv
+from minipg.multi_softmax import MultiSoftmax
 from minipg.optim import AdamState
 from minipg.policy import load_policy, save_policy
 from minipg.rollout import Stream, adapt, make_envs, play_episodes, policy_for, recent_returns
