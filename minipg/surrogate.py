@@ -137,6 +137,7 @@ def clipped_surrogate(
     """
     check_range("number of samples", len(obs), 1)
     policy.head.check_actions(actions, obs.shape[:-1])
+    check_shape("log_prob", log_prob, obs.shape[:-1])
     check_shape("psi", psi, obs.shape[:-1])
     check_finite("psi", psi)
     eta, tape = policy.forward(theta, obs)

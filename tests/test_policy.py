@@ -157,6 +157,15 @@ def test_log_prob_of_a_sample_is_recomputed_to_the_bit(drawn, rng):
     np.testing.assert_array_equal(policy.log_prob(theta, obs, actions), log_prob)
 
 
+@given(policies())
+def test_acting_draws_what_sample_draws(drawn):
+    policy, theta = drawn
+    obs, actions, _ = draw_samples(policy, theta, np.random.default_rng(3), 20)
+    twin = np.random.default_rng(3)
+    twin.standard_normal(obs.shape)
+    np.testing.assert_array_equal(policy.act(theta, obs, twin), actions)
+
+
 @given(policies(), RNGS)
 def test_any_leading_axes_and_a_single_observation(drawn, rng):
     policy, theta = drawn

@@ -21,7 +21,7 @@ from minipg.loop import AdamSettings, Samples, learn
 from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
 from minipg.natural import SOLVERS, fisher_matrix, natural_gradient
-from minipg.optim import adam_init
+from minipg.optim import adam, adam_init
 from minipg.policy import Policy, gaussian_policy, softmax_policy
 from minipg.returns import gae
 from minipg.rollout import adapt, collect, start_stream
@@ -426,6 +426,9 @@ def test_cem_draws_the_next_candidates_around_the_best(monkeypatch):
      (ppo.Settings, {"gamma": 2.0}, "gamma"), (npg.Settings, {"lam": -1.0}, "lam"),
      (trpo.Settings, {"n_steps": 0}, "n_steps"), (trpo.Settings, {"critic_epochs": 0}, "critic_e"),
      (ppo.Settings, {"critic_learning_rate": -1.0}, "critic_l"),
+     (npg.Settings, {"critic_minibatch": 0}, "critic_minibatch"),
+     (acktr.Settings, {"critic_epochs": 0}, "critic_e"),
+     (acktr.Settings, {"critic_learning_rate": -1.0}, "critic_l"),
      (ppo.Settings, {"learning_rate": float("inf")}, "learning_rate"),
      (acktr.Settings, {"damping": 0.0}, "damping"), (acktr.Settings, {"decay": 2.0}, "decay"),
      (cem.Settings, {"elite": 1}, "elite"), (cem.Settings, {"population": 3}, "population")],
@@ -433,6 +436,42 @@ def test_cem_draws_the_next_candidates_around_the_best(monkeypatch):
 def test_settings_out_of_range_are_refused(settings, options, name):
     with pytest.raises(ValueError, match=f"{name}.*: expected"):
         settings(**options)
+
+
+@pytest.mark.equation("E15")
+@given(RNGS, st.integers(1, 12), st.integers(1, 3))
+def test_the_critic_s_fit_is_its_steps_of_adam_written_out(rng, minibatch, epochs):
+    """A permutation an epoch, cut into ⌊N/minibatch⌋ parts of nearly one size, at least one."""
+    critic = value_critic(softmax_policy(3, 2, (4,)))
+    phi, n = critic.init(rng, np.float64), 11
+    obs, y = rng.standard_normal((n, 3)), rng.standard_normal(n)
+    drawn = np.random.default_rng(5)
+    expected, state, steps = phi, adam_init(phi), max(1, n // minibatch)
+    for _ in range(epochs):
+        order = drawn.permutation(n)
+        for part in range(steps):
+            size, longer = divmod(n, steps)
+            start = part * size + min(part, longer)
+            chosen = order[start : start + size + (part < longer)]
+            g = critic.gradient(expected, phi, obs[chosen], None, y[chosen], None)
+            expected, state = adam(expected, -g, state, 0.01)
+    got, after = fit_values(critic, phi, adam_init(phi), obs, y, epochs, minibatch, 0.01,
+                            np.random.default_rng(5))  # fmt: skip
+    assert after.steps == epochs * steps
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+@pytest.mark.pitfall(20)
+def test_columns_are_refused_where_the_clipped_surrogate_expects_vectors():
+    policy = softmax_policy(2, 2)  # with two samples and two actions all shapes would broadcast
+    theta, rng = np.ones(6), np.random.default_rng(0)
+    obs, actions, log_prob, psi = (x[:2] for x in draw_samples(policy, theta, rng))
+    for name, columns in (
+        ("log_prob", (log_prob[:, None], psi)),
+        ("psi", (log_prob, psi[:, None])),
+    ):
+        with pytest.raises(ValueError, match=rf"{name}: expected shape \(2\), got"):
+            clipped_surrogate(policy, theta, obs, actions, *columns, 0.2)
 
 
 def test_nan_advantages_are_refused():

@@ -192,6 +192,8 @@ def test_the_surrogate_of_a_batch_and_its_gradient(problem, rng):
     theta = p.theta + 0.3 * rng.standard_normal(p.theta.shape)
     new = p.policy.probs(theta, p.start.features)
     close = {"rtol": 1e-8, "atol": 1e-9 * np.abs(p.start.reward).max()}
+    with pytest.raises(ValueError, match="psi: expected shape"):
+        batch_surrogate(p.policy, theta, p.batch, psi[..., None])
     got = batch_surrogate(p.policy, theta, p.batch, psi)
     np.testing.assert_allclose(got, surrogate(p.start, new, p.pi), **close)
 
