@@ -3,6 +3,7 @@
 Every error is a ValueError that names the argument, what came and what was expected.
 """
 
+import cmath
 import os
 import zipfile
 import zlib
@@ -31,13 +32,17 @@ def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
 
 
+def all_finite(array: Array) -> bool:
+    """Whether the sum of squares is finite, in one pass; if not, which may be overflow, each."""
+    return cmath.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
+
+
 def check_finite(name: str, array: Array) -> None:
     """Raise ValueError, naming the first place, where an array holds NaN, infinity, no number."""
     if array.dtype.kind not in "biufc":
         raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad = ~finite
+    if not all_finite(array):
+        bad = ~np.isfinite(array)
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name}: expected finite numbers, got {bad.sum()} of {array.size} that are not, "

@@ -68,7 +68,7 @@ class VCritic:
         return self.network.init(rng, 1.0, dtype)
 
     def values(self, phi: Array, theta: Array, obs: Array) -> Array:
-        return self.network.output(phi, obs)[..., 0]
+        return self.network.at(phi)(obs)[..., 0]
 
     def gradient(
         self, phi: Array, theta: Array, obs: Array, actions: Array, target: Array, adv: Array
@@ -123,7 +123,7 @@ class QCritic:
 
     def action_values(self, phi: Array, obs: Array) -> Array:
         """Q_φ (..., A) at obs (..., D)."""
-        return self.network.output(phi, obs)
+        return self.network.at(phi)(obs)
 
     def values(self, phi: Array, theta: Array, obs: Array) -> Array:
         """E12 V = Σ_a π(a|s) Q_φ(s, a): so r + γV(s′) is expected SARSA's target."""

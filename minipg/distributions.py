@@ -61,7 +61,7 @@ class Softmax:
 
     def score(self, eta: Array, actions: Array) -> Array:
         """∂ log π(a) / ∂η = 1[a] − π (..., n)."""
-        return np.eye(self.n, dtype=eta.dtype)[actions] - self.probs(eta)
+        return (actions[..., None] == np.arange(self.n)) - self.probs(eta)
 
     def entropy(self, eta: Array) -> Array:
         """−Σ_a π log π (...), in nats."""

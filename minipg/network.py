@@ -4,7 +4,7 @@ Axes: N samples, D inputs, K outputs, P parameters; `...` any leading axes, M sa
 Inside, features come first, (H, M): a layer is one product of matrices, all of it contiguous.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -37,7 +37,7 @@ class Tape:
 
 def samples_first(y: Array, leading: tuple[int, ...]) -> Array:
     """(*leading, K) of y (K, M), a view."""
-    return y.reshape(len(y), *leading).transpose(*range(1, 1 + len(leading)), 0)
+    return y.T.reshape(*leading, len(y))
 
 
 @dataclass(frozen=True)
@@ -99,32 +99,42 @@ class MLP:
             layer[:-1] = gain * (q if n_in >= n_out else q.T)
         return theta
 
+    def block(self, dtype: DTypeLike) -> int:
+        """How many samples, one at least, are few enough for the cache."""
+        return max(1, BLOCK // (max(self.sizes[1:]) * np.dtype(dtype).itemsize))
+
     def blocks(self, count: int, dtype: DTypeLike) -> list[slice]:
-        """`count` samples (of 0 too) in parts small enough for the cache, of one at least."""
-        size = max(1, BLOCK // (max(self.sizes[1:]) * np.dtype(dtype).itemsize))
+        """`count` samples (of 0 too) in parts of a block each."""
+        size = self.block(dtype)
         return [slice(i, i + size) for i in range(0, max(1, count), size)]
 
-    def output(self, theta: Array, x: Array) -> Array:
-        """y (..., K) at x (..., D), without the tape."""
-        samples = x.reshape(-1, x.shape[-1])
-        parts = self.blocks(len(samples), theta.dtype)
-        y = [self.columns(theta, samples[i])[0] for i in parts]
-        return samples_first(y[0] if len(y) == 1 else np.concatenate(y, 1), x.shape[:-1])
+    def at(self, theta: Array) -> Callable[[Array], Array]:
+        """x (..., D) ↦ y (..., K), without the tape: θ is laid out once."""
+        layers, size = self.layers(theta), self.block(theta.dtype)
+
+        def output(x: Array) -> Array:
+            samples = x.reshape(-1, x.shape[-1])
+            starts = range(0, max(1, len(samples)), size)
+            y = [self.columns(layers, samples[i : i + size])[0] for i in starts]
+            return samples_first(y[0] if len(y) == 1 else np.concatenate(y, 1), x.shape[:-1])
+
+        return output
 
     def forward(self, theta: Array, x: Array) -> tuple[Array, Tape]:
         """y (..., K) at x (..., D), in θ's dtype, and the tape that jvp and vjp read."""
-        y, inputs = self.columns(theta, x.reshape(-1, x.shape[-1]))
+        y, inputs = self.columns(self.layers(theta), x.reshape(-1, x.shape[-1]))
         return samples_first(y, x.shape[:-1]), Tape(inputs, x.shape[:-1])
 
-    def columns(self, theta: Array, x: Array) -> tuple[Array, list[Array]]:
+    def columns(self, layers: list[Array], x: Array) -> tuple[Array, list[Array]]:
         """y (K, M) at x (M, D), and each layer's input (h, 1) (n_in + 1, M)."""
-        *hidden, last = self.layers(theta)
-        h = np.empty((x.shape[1] + 1, len(x)), theta.dtype)
+        *hidden, last = layers
+        h = np.empty((x.shape[1] + 1, len(x)), last.dtype)
         h[:-1], h[-1] = x.T, 1
         inputs = [h]
         for w in hidden:
-            h = np.empty((w.shape[1] + 1, len(x)), theta.dtype)
-            np.tanh(np.matmul(w.T, inputs[-1], out=h[:-1]), out=h[:-1])
+            h = np.empty((w.shape[1] + 1, len(x)), last.dtype)
+            z = h[:-1]
+            np.tanh(np.matmul(w.T, inputs[-1], out=z), out=z)
             h[-1] = 1
             inputs.append(h)
         return last.T @ h, inputs

@@ -4,6 +4,7 @@ Axes: `...` any leading axes, N samples, D observation, K head parameters, P par
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -95,24 +96,40 @@ class Policy:
         y, tape = self.network.forward(net, obs)
         return self._append(y[..., : self.num_outputs], log_std), tape
 
-    def eta(self, theta: Array, obs: Array) -> Array:
-        """η (..., K) alone, in less memory."""
-        self._check(theta, obs)
+    def at(self, theta: Array) -> Callable[[Array], Array]:
+        """obs (..., D) ↦ η (..., K) alone, in less memory; θ is checked and laid out once."""
+        self._check_theta(theta)
         net, log_std = self.split(theta)
-        return self._append(self.network.output(net, obs)[..., : self.num_outputs], log_std)
+        output, size = self.network.at(net), self.num_outputs
+
+        def eta(obs: Array) -> Array:
+            self._check_obs(obs)
+            return self._append(output(obs)[..., :size], log_std)
+
+        return eta
+
+    def eta(self, theta: Array, obs: Array) -> Array:
+        """η (..., K) at obs (..., D)."""
+        return self.at(theta)(obs)
 
     def values(self, theta: Array, obs: Array) -> Array:
         """E17 V(s) (...) of the value head; ValueError if there is none."""
         if not self.value_head:
             raise ValueError("policy: expected one with a value head")
         self._check(theta, obs)
-        return self.network.output(self.split(theta)[0], obs)[..., -1]
+        return self.network.at(self.split(theta)[0])(obs)[..., -1]
 
     def _check(self, theta: Array, obs: Array) -> None:
+        self._check_theta(theta)
+        self._check_obs(obs)
+
+    def _check_theta(self, theta: Array) -> None:
         check_shape("theta", theta, (self.num_params,))
         check_finite("theta", theta)
         if theta.dtype.kind not in "fc":
             raise ValueError(f"theta: expected floating-point numbers, got dtype {theta.dtype}")
+
+    def _check_obs(self, obs: Array) -> None:
         if obs.ndim < 1 or obs.shape[-1] != self.network.sizes[0]:
             raise ValueError(
                 f"obs: expected {self.network.sizes[0]} numbers along the last axis, "
@@ -122,7 +139,7 @@ class Policy:
 
     def _append(self, y: Array, log_std: Array) -> Array:
         """The head's outputs (or their change) beside those of log σ."""
-        if not self.num_log_std:
+        if not log_std.size:
             return y
         beside = np.broadcast_to(log_std, y.shape)
         return np.concatenate([y.T, beside.T]).T  # features first, as they lie in memory

@@ -142,8 +142,10 @@ def clipped_surrogate(
     check_finite("psi", psi)
     eta, tape = policy.forward(theta, obs)
     rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
-    outside = np.where(psi > 0, rho > 1 + clip, rho < 1 - clip)
-    value = np.minimum(rho * psi, np.clip(rho, 1 - clip, 1 + clip) * psi).mean()
-    inside = np.where(outside, 0.0, rho * psi) / len(obs)
+    up = psi > 0
+    bound = np.where(up, 1 + clip, 1 - clip)
+    outside = (rho > bound) == up
+    value = (np.where(outside, bound, rho) * psi).mean()
+    inside = np.where(outside, 0.0, rho) * psi / len(obs)
     deta = inside[:, None].astype(theta.dtype) * policy.head.score(eta, actions)
-    return float(value), policy.vjp(theta, tape, deta), float(outside.mean())
+    return float(value), policy.vjp(theta, tape, deta), np.count_nonzero(outside) / len(obs)

@@ -122,7 +122,7 @@ def test_the_tape_holds_inputs_and_slopes_and_output_needs_none(sizes, rng):
         assert (h[-1] == 1).all()
     for slope, h in zip(tape.slopes, tape.inputs[1:], strict=True):
         np.testing.assert_allclose(slope, 1 - h[:-1] ** 2, rtol=1e-12, atol=1e-15)
-    np.testing.assert_array_equal(network.output(theta, x), y)
+    np.testing.assert_array_equal(network.at(theta)(x), y)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
