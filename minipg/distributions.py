@@ -46,10 +46,11 @@ class Softmax:
         return np.exp(self.log_probs(eta))
 
     def sample(self, eta: Array, rng: np.random.Generator) -> Array:
-        """Actions (...) by inverting the distribution function; never one of probability 0."""
-        cdf = np.add.accumulate(np.exp(eta - eta.max(-1, keepdims=True)), -1, np.float64)
-        u = rng.random((*eta.shape[:-1], 1)) * cdf[..., -1:]
-        return (cdf <= u).sum(-1)
+        """Actions (...): the largest of η_a + Gumbel noise; never one of probability 0.
+
+        Source: Gumbel 1954; that noise is −log of exponential waiting times, the first one wins.
+        """
+        return (eta + rng.gumbel(size=eta.shape)).argmax(-1)
 
     def mode(self, eta: Array) -> Array:
         """The most likely action (...), the first of several."""
@@ -139,8 +140,9 @@ class Gaussian:
     def score(self, eta: Array, actions: Array) -> Array:
         """(∂/∂μ, ∂/∂log σ) log π(a) = (z/σ, z² − 1) (..., 2d)."""
         mu, log_std = self.split(eta)
-        z = (actions - mu) * np.exp(-log_std)
-        return np.concatenate([z * np.exp(-log_std), z**2 - 1], -1)
+        inverse = np.exp(-log_std)
+        z = (actions - mu) * inverse
+        return np.concatenate([(z * inverse).T, (z**2 - 1).T]).T  # features first in memory
 
     def entropy(self, eta: Array) -> Array:
         """Σ_i log σ_i + ½ log 2πe (...), in nats."""

@@ -141,8 +141,9 @@ class Policy:
         """The head's outputs (or their change) beside those of log σ."""
         if not log_std.size:
             return y
-        beside = np.broadcast_to(log_std, y.shape)
-        return np.concatenate([y.T, beside.T]).T  # features first, as they lie in memory
+        both = np.empty((2 * log_std.size, *y.T.shape[1:]), y.dtype)  # features first in memory
+        both[: log_std.size], both.T[..., log_std.size :] = y.T, log_std
+        return both.T
 
     def jvp(self, theta: Array, tape: Tape, v: Array) -> Array:
         """J v (..., K): the change of η along the direction v (P,) in θ."""
@@ -170,9 +171,10 @@ class Policy:
             raise ValueError(f"policy: expected a softmax head, got {self.head}")
         return self.head.probs(self.eta(theta, obs))
 
-    def act(self, theta: Array, obs: Array, rng: np.random.Generator) -> Array:
-        """Actions a ∼ π(·|s), (...) or (..., d)."""
-        return self.head.sample(self.eta(theta, obs), rng)
+    def actor(self, theta: Array) -> Callable[[Array, np.random.Generator], Array]:
+        """(obs, rng) ↦ actions a ∼ π(·|s), (...) or (..., d), for many steps with one θ."""
+        eta, sample = self.at(theta), self.head.sample
+        return lambda obs, rng: sample(eta(obs), rng)
 
     def sample(self, theta: Array, obs: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Actions a ∼ π(·|s), (...) or (..., d), and their log π(a|s) (...)."""

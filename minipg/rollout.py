@@ -195,11 +195,11 @@ def _play(
     steps: int | None,
 ) -> tuple[Batch, Stream]:
     """`steps` steps of the stream, or (None) until each environment ended its first episode."""
-    obs, playing, eta = stream.obs, ~stream.ended, policy.at(theta)
+    obs, playing, act = stream.obs, ~stream.ended, policy.actor(theta)
     all_obs = [obs]
     rows: list[tuple[Array, ...]] = []
     while len(rows) < steps if steps is not None else playing.any():
-        actions = policy.head.sample(eta(obs), rng)
+        actions = act(obs, rng)
         received, rewards, terminated, truncated, _ = envs.step(to_env(envs, actions))
         obs = _flat(received, theta)
         all_obs.append(obs)

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ VIDEOS = (".gif", ".png", ".webp")
 class Mode(Policy):
     """The policy that always takes the most likely action."""
 
-    def act(self, theta: np.ndarray, obs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """That action (...) or (..., d) at each observation."""
-        return self.head.mode(self.eta(theta, obs))
+    def actor(self, theta: np.ndarray) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+        """(obs, rng) ↦ that action (...) or (..., d) at each observation."""
+        eta = self.at(theta)
+        return lambda obs, rng: self.head.mode(eta(obs))
 
 
 def environments(args: argparse.Namespace, num_envs: int, mode: str | None, **more: Any) -> Envs:

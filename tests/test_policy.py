@@ -163,7 +163,7 @@ def test_acting_draws_what_sample_draws(drawn):
     obs, actions, _ = draw_samples(policy, theta, np.random.default_rng(3), 20)
     twin = np.random.default_rng(3)
     twin.standard_normal(obs.shape)
-    np.testing.assert_array_equal(policy.act(theta, obs, twin), actions)
+    np.testing.assert_array_equal(policy.actor(theta)(obs, twin), actions)
 
 
 @given(policies(), RNGS)

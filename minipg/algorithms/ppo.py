@@ -51,7 +51,7 @@ def update(
     Where every gradient is 0 only Adam's momentum, if it has any, moves θ.
     Source: Schulman et al. 2017, arXiv 1707.06347, algorithm 1.
     """
-    count, norm, clipped, before, epochs = len(samples.obs), None, [], theta, 0
+    count, norm, clipped, before, epochs = len(samples.obs), 0.0, [], theta, 0
     while epochs < settings.epochs:
         epochs += 1
         for chosen in np.array_split(rng.permutation(count), max(1, count // settings.minibatch)):
@@ -59,7 +59,7 @@ def update(
             _, g, outside = clipped_surrogate(policy, theta, *part, clip=settings.clip)
             theta, state = adam(theta, clip_norm(g, settings.max_norm), state,
                                 settings.learning_rate)  # fmt: skip
-            norm = float(np.linalg.norm(g)) if norm is None else norm
+            norm = norm if clipped else float(np.linalg.norm(g))
             clipped.append(outside)
         if settings.target_kl and policy.kl(theta, before, samples.obs).mean() > settings.target_kl:
             break

@@ -49,7 +49,7 @@ def minipg_pieces(p: Problem) -> dict[str, Piece]:
     policy, theta, obs, actions, v = p
     mean, product = uniform(obs), fisher_product(policy, theta, obs, uniform(obs))
     return {
-        "forward": lambda: policy.eta(theta, obs),
+        "forward": lambda: policy.network.at(policy.split(theta)[0])(obs),
         "gradient": lambda: policy.weighted_score(theta, obs, actions, mean),
         "Fisher product": lambda: product(v),
         "score matrix": lambda: policy.score(theta, obs, actions),
@@ -209,7 +209,7 @@ def advantages(peers: ModuleType | None, t: int = 2_048, b: int = 8, rounds: int
 
 
 def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
-    """One action for one observation."""
+    """One action for one observation, as in a rollout: θ is laid out before."""
     rows = []
     for env, policy in {"CartPole-v1": softmax_policy(4, 2, (64, 64)),
                         "Pendulum-v1": gaussian_policy(3, 1, (64, 64))}.items():  # fmt: skip
@@ -217,8 +217,10 @@ def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
         theta = policy.init(rng, dtype=np.float32)
         obs = rng.standard_normal(policy.network.sizes[0]).astype(np.float32)
 
-        def act(policy=policy, theta=theta, obs=obs, rng=rng):  # type: ignore[no-untyped-def]
-            return policy.act(theta, obs, rng)
+        actor = policy.actor(theta)
+
+        def act(actor=actor, obs=obs, rng=rng):  # type: ignore[no-untyped-def]
+            return actor(obs, rng)
 
         pieces: dict[str, Piece] = {"ours": act}
         if peers:

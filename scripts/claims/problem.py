@@ -104,8 +104,9 @@ class Problem:
         return gradients(self.policy, self.theta, self.batch, np.ones_like(self.total))
 
     def other(self) -> np.ndarray:
-        """θ of another policy π̃ (P,), at random."""
-        return self.theta + 0.5 * self.rng.standard_normal(self.theta.shape)
+        """θ of another policy π̃ (P,), at random; its logits move by about a half."""
+        size = max(1.0, float(np.abs(self.mdp.features).max()))
+        return self.theta + 0.5 / size * self.rng.standard_normal(self.theta.shape)
 
     def mean(self, psi: np.ndarray) -> np.ndarray:
         """E Σ_t ∇log π ψ_t (P,), exactly."""

@@ -28,7 +28,8 @@ def policy_gradient_theorem(p: Problem) -> Row:
         return exact.objective(p.mdp, p.policy.probs(theta, p.mdp.features))
 
     error = gradient_error(objective, gradient, p.theta, p.rng, difference=complex_step)
-    scale = max(float(np.linalg.norm(gradient)), 1e-3 * float(np.abs(p.mdp.reward).max()))
+    values = exact.state_values(p.mdp, p.policy.probs(p.theta, p.mdp.features))
+    scale = max(float(np.linalg.norm(gradient)), 1e-3 * float(np.abs(values).max()))
     return Row(f"sparse solves vs complex step of J, ‖∇J‖ = {np.linalg.norm(gradient):.3g}",
                error / max(scale, 1e-300), 1e-9)  # fmt: skip
 
