@@ -51,7 +51,8 @@ def update(
     Where every gradient is 0 only Adam's momentum, if it has any, moves θ.
     Source: Schulman et al. 2017, arXiv 1707.06347, algorithm 1.
     """
-    count, norm, clipped, before, epochs = len(samples.obs), 0.0, [], theta, 0
+    count, before, epochs, norm = len(samples.obs), theta, 0, 0.0
+    clipped: list[float] = []
     while epochs < settings.epochs:
         epochs += 1
         for chosen in np.array_split(rng.permutation(count), max(1, count // settings.minibatch)):
