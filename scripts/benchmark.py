@@ -31,7 +31,6 @@ SECTIONS = {
     "imports": processes.imports,
     "memory": processes.memory,
     "environments": training.environments,
-    "python": training.python_environments,
     "widest": training.widest,
     "same": training.same_settings,
     "threshold": training.threshold,

@@ -21,8 +21,7 @@ TINY = {
     "imports": {"rounds": 1},
     "memory": {"steps": (300, 600), "algorithms": ("actor_critic",)},
     "environments": {"numbers": (2,), "rounds": 1},
-    "python": {"num_envs": 2, "rounds": 1},
-    "widest": {"rounds": 1, "words": "--num-envs 2 --n-steps 64 --steps 4000", "threshold": 1},
+    "widest": {"rounds": 1, "words": "--num-envs 2 --n-steps 64 --steps 4000", "level": -2000},
     "same": {"iterations": {"actor_critic": 1}, "rounds": 1},
     "threshold": {"seeds": 1, "words": "--num-envs 4 --n-steps 64 --steps 2000", "level": 1},
 }  # fmt: skip
