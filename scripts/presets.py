@@ -65,7 +65,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("trpo", "Acrobot-v1"): {"steps": 100_000},
     ("ppo", "Acrobot-v1"): {"steps": 100_000},
-    ("trpo", "Pendulum-v1"): _PENDULUM,
+    ("trpo", "Pendulum-v1"): {**_PENDULUM, "n_steps": 201},  # all begin together: a game, a reset
     ("ppo", "Pendulum-v1"): {
         **_PENDULUM,
         "normalize_observations": True,
