@@ -19,11 +19,10 @@ def sgd(theta: Array, gradient: Array, state: None, learning_rate: float) -> tup
 
 def clip_norm(gradient: Array, most: float) -> Array:
     """The gradient, shortened to norm `most` if it is longer; ValueError if it is not finite."""
-    norm = float(np.sqrt(np.vdot(gradient, gradient)))
-    if not np.isfinite(norm):  # at least the squares are not
+    largest = float(np.abs(gradient).max(initial=0)) or 1.0  # its square may overflow
+    if not np.isfinite(largest):
         check_finite("gradient", gradient)
-        largest = np.abs(gradient).max()
-        return largest * clip_norm(gradient / largest, most / largest)
+    norm = largest * float(np.linalg.norm(gradient / gradient.dtype.type(largest)))
     return gradient * gradient.dtype.type(most / norm) if norm > most else gradient
 
 
