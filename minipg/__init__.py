@@ -2,6 +2,6 @@
 
 import numpy as np
 
-# Freed at once: from then on glibc keeps freed memory, up to twice as much (mallopt(3)). Otherwise
-# each array above 128 KiB is fresh from the kernel, which costs more than what is computed in it.
+# Freed at once, which raises glibc's mmap and trim thresholds (mallopt(3)) to 16 and 32 MiB in this
+# process. Else what a forward pass frees goes back to the kernel, and the next pays for new pages.
 np.empty(1 << 24, np.uint8)

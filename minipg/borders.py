@@ -33,8 +33,11 @@ def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether the sum of squares is finite, in one pass; if not, which may be overflow, each."""
-    return cmath.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
+    """Whether all entries are: the sum of squares says so in one pass, unless it overflows."""
+    if array.dtype.kind in "biu":
+        return True
+    flat = array.ravel("K")
+    return cmath.isfinite(np.vdot(flat, flat)) or bool(np.isfinite(flat).all())
 
 
 def check_finite(name: str, array: Array) -> None:

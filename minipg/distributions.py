@@ -13,6 +13,7 @@ import numpy as np
 from minipg.borders import Array, check_finite, check_shape
 
 LOG_2PI = float(np.log(2 * np.pi))
+TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ class Softmax:
         return np.exp(self.log_probs(eta))
 
     def sample(self, eta: Array, rng: np.random.Generator) -> Array:
-        """Actions (...): the largest of η_a + Gumbel noise; never one of probability 0.
+        """Actions (...): of exponential waiting times at rates π the first; none of probability 0.
 
-        Source: Gumbel 1954; that noise is −log of exponential waiting times, the first one wins.
+        Source: the Gumbel-max trick, Gumbel 1954: −log of a waiting time is Gumbel noise.
         """
-        return (eta + rng.gumbel(size=eta.shape)).argmax(-1)
+        waiting = rng.standard_exponential(eta.shape) + TINY
+        return (eta - np.log(waiting)).argmax(-1)
 
     def mode(self, eta: Array) -> Array:
         """The most likely action (...), the first of several."""
@@ -62,7 +64,8 @@ class Softmax:
 
     def score(self, eta: Array, actions: Array) -> Array:
         """∂ log π(a) / ∂η = 1[a] − π (..., n)."""
-        return (actions[..., None] == np.arange(self.n)) - self.probs(eta)
+        one_hot = actions[..., None] == np.arange(self.n)
+        return np.subtract(one_hot, self.probs(eta), order="F")  # features first in memory
 
     def entropy(self, eta: Array) -> Array:
         """−Σ_a π log π (...), in nats."""
@@ -141,8 +144,8 @@ class Gaussian:
         """(∂/∂μ, ∂/∂log σ) log π(a) = (z/σ, z² − 1) (..., 2d)."""
         mu, log_std = self.split(eta)
         inverse = np.exp(-log_std)
-        z = (actions - mu) * inverse
-        return np.concatenate([(z * inverse).T, (z**2 - 1).T]).T  # features first in memory
+        z = np.subtract(actions, mu, order="F") * inverse  # features first in memory
+        return np.concatenate([z * inverse, z**2 - 1], -1)
 
     def entropy(self, eta: Array) -> Array:
         """Σ_i log σ_i + ½ log 2πe (...), in nats."""

@@ -109,7 +109,7 @@ class MLP:
         return [slice(i, i + size) for i in range(0, max(1, count), size)]
 
     def at(self, theta: Array) -> Callable[[Array], Array]:
-        """x (..., D) ↦ y (..., K), without the tape: θ is laid out once."""
+        """x (..., D) ↦ y (..., K), without the tape; θ is read as a view."""
         layers, size = self.layers(theta), self.block(theta.dtype)
 
         def output(x: Array) -> Array:

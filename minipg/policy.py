@@ -97,7 +97,7 @@ class Policy:
         return self._append(y[..., : self.num_outputs], log_std), tape
 
     def at(self, theta: Array) -> Callable[[Array], Array]:
-        """obs (..., D) ↦ η (..., K) alone, in less memory; θ is checked and laid out once."""
+        """obs (..., D) ↦ η (..., K) alone, in less memory; θ is checked once, read as a view."""
         self._check_theta(theta)
         net, log_std = self.split(theta)
         output, size = self.network.at(net), self.num_outputs
@@ -139,11 +139,13 @@ class Policy:
 
     def _append(self, y: Array, log_std: Array) -> Array:
         """The head's outputs (or their change) beside those of log σ."""
-        if not log_std.size:
+        d = self.num_log_std
+        if not d:
             return y
-        both = np.empty((2 * log_std.size, *y.T.shape[1:]), y.dtype)  # features first in memory
-        both[: log_std.size], both.T[..., log_std.size :] = y.T, log_std
-        return both.T
+        both = np.empty((2 * d, *y.T.shape[1:]), y.dtype).T  # features first in memory
+        both[..., :d] = y
+        both[..., d:] = log_std
+        return both
 
     def jvp(self, theta: Array, tape: Tape, v: Array) -> Array:
         """J v (..., K): the change of η along the direction v (P,) in θ."""

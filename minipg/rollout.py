@@ -68,8 +68,8 @@ class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
         self.steps = 0
 
     def _check(self, name: str, value: Any) -> None:
-        if not all_finite(value):
-            array = np.asarray(value)
+        array = np.asarray(value)
+        if not all_finite(array):
             i = int((~np.isfinite(array)).reshape(len(array), -1).any(1).argmax())
             raise ValueError(f"{name}: expected finite numbers, got {array[i]} in environment {i} "
                              f"at step {self.steps}")  # fmt: skip

@@ -144,7 +144,7 @@ def clipped_surrogate(
     rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
     up = psi > 0
     bound = np.where(up, 1 + clip, 1 - clip)
-    outside = (rho > bound) == up
+    outside = np.where(up, rho > bound, rho < bound)
     value = (np.where(outside, bound, rho) * psi).mean()
     inside = np.where(outside, 0.0, rho) * psi / len(obs)
     deta = inside[:, None].astype(theta.dtype) * policy.head.score(eta, actions)

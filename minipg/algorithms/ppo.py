@@ -60,7 +60,8 @@ def update(
             _, g, outside = clipped_surrogate(policy, theta, *part, clip=settings.clip)
             theta, state = adam(theta, clip_norm(g, settings.max_norm), state,
                                 settings.learning_rate)  # fmt: skip
-            norm = norm if clipped else float(np.linalg.norm(g))
+            if not clipped:
+                norm = float(np.linalg.norm(g))
             clipped.append(outside)
         if settings.target_kl and policy.kl(theta, before, samples.obs).mean() > settings.target_kl:
             break

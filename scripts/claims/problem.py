@@ -104,7 +104,7 @@ class Problem:
         return gradients(self.policy, self.theta, self.batch, np.ones_like(self.total))
 
     def other(self) -> np.ndarray:
-        """θ of another policy π̃ (P,), at random; its logits move by about a half."""
+        """θ of another policy π̃ (P,), at random: at most about ½ a feature and logit."""
         size = max(1.0, float(np.abs(self.mdp.features).max()))
         return self.theta + 0.5 / size * self.rng.standard_normal(self.theta.shape)
 
