@@ -530,6 +530,7 @@ def test_bad_input_of_the_returns_is_named():
 def test_clip_norm():
     g = np.array([3.0, 4.0], np.float32)
     assert clip_norm(g, 10.0).tolist() == [3, 4]
+    assert clip_norm(g, 4.0) == pytest.approx([2.4, 3.2])
     assert clip_norm(g, 1.0) == pytest.approx([0.6, 0.8])
     assert clip_norm(g, 1.0).dtype == np.float32
 

@@ -85,6 +85,46 @@ def test_pieces_take_turns_and_each_has_its_own_seconds(monkeypatch):
     assert "".join(turns) == "ab" * 3
 
 
+def test_widest_compares_with_its_own_environment_and_a_run_that_solves_nothing_fails(monkeypatch):
+    made, reached = [], []
+    monkeypatch.setattr(training, "raw_piece", lambda env_id, n: made.append((env_id, n)))
+    monkeypatch.setattr(training, "training_piece", lambda *arguments: None)
+
+    def rates(name, pieces, rounds):
+        return {key: np.full(rounds, 4.0 if key == "raw" else 3.0) for key in pieces}
+
+    def reach(name, words, watch, env_id):
+        reached.append((name, env_id, watch.threshold))
+        if env_id == "Acrobot-v1":
+            watch.found = {100: (2.0, 7)}
+        return watch
+
+    monkeypatch.setattr(training, "interleave_rates", rates)
+    monkeypatch.setattr(training, "reach", reach)
+    rows = {(row.what, row.case): row for row in training.widest(None)}
+    numbers = {("CartPole-v1", 64), ("CartPole-v1", 256), ("Acrobot-v1", 64), ("Pendulum-v1", 128)}
+    assert set(made) == numbers
+    solved = {"CartPole-v1": 475, "Acrobot-v1": -100, "Pendulum-v1": -250}
+    assert set(reached) == {(name, env_id, solved[env_id]) for name, env_id in training.WIDEST}
+    for name, env_id in training.WIDEST:
+        for case in (f"{e} × {n}" for e, n in numbers if e == env_id):
+            if (f"steps/s, {name}", case) not in rows:
+                continue  # of the other algorithm on CartPole
+            python = env_id != "CartPole-v1"
+            rate, share = rows[f"steps/s, {name}", case], rows[f"share of raw, {name}", case]
+            assert (rate.at_least, share.at_least) == ((None, 0.75) if python else (100_000, None))
+            assert (rate.quartiles[1], share.quartiles[1]) == (3, 0.75)
+            assert (rows[f"failures, {name}", case].margin >= 1) == (env_id == "Acrobot-v1")
+
+
+def test_what_is_timed_is_all_of_it():
+    p = kernels.problem(kernels.POLICIES["softmax 8-64-64-4"], 5, np.float64)
+    shapes = {what: np.shape(piece()) for what, piece in kernels.minipg_pieces(p).items()}
+    size = len(p.theta)
+    assert shapes == {"forward": (5, 4), "gradient": (size,), "Fisher product": (size,),
+                      "score matrix": (5, size)}  # fmt: skip
+
+
 def test_exponents_are_slopes_of_each_round():
     sizes = [10, 100, 1000]
     seconds = [np.array([n**1.5, 7 * n**0.5]) for n in sizes]

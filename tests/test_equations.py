@@ -54,6 +54,15 @@ def test_power_a_claim_fails_where_one_of_its_numbers_is_off_by_a_thousandth(id,
     assert any(row.error > row.tolerance for _, row in rows)
 
 
+def test_power_the_whole_table_s_gradient_is_refused_where_off_by_a_millionth(monkeypatch):
+    claim = next(c for c in CLAIMS if c.compare.__name__ == "policy_gradient_theorem")
+    row, plain = claim.compare(problem()), exact.policy_gradient
+    assert row.error <= row.tolerance
+    monkeypatch.setattr(exact, "policy_gradient", lambda *given: plain(*given) * (1 + 1e-6))
+    row = claim.compare(problem())
+    assert row.error > row.tolerance
+
+
 def test_power_sampled_rows_refuse_wrong_variants():
     """200,000 episodes: half the gradient, the variance undivided, J off by a tenth, L of another
     π."""

@@ -156,6 +156,29 @@ def test_the_clipped_surrogate_and_its_gradient(drawn, rng, clip):
     assert none_outside == 0
 
 
+@pytest.mark.pitfall(11)
+def test_what_the_clipped_surrogate_counts_at_its_ends_and_where_a_ratio_is_nan():
+    """A sample at 1 ± ε itself is inside; a NaN stays one, whatever the sign of ψ."""
+    policy, theta = softmax_policy(1, 2), np.zeros(4)
+    obs, actions, half = np.zeros((4, 1)), np.zeros(4, int), np.log(0.5)
+    psi = np.array([1.0, -1.0, 1.0, -1.0])
+    at_ends = half - np.log(np.array([1.5, 0.5, 0.5, 1.5]))
+    rho = np.exp(policy.log_prob(theta, obs, actions) - at_ends)
+    clip = float(rho[0]) - 1  # to the bit
+    up = clipped_surrogate(policy, theta, obs[:1], actions[:1], at_ends[:1], psi[:1], clip)
+    assert up[2] == 0
+    assert up[1].any()
+    down = clipped_surrogate(policy, theta, obs[1:2], actions[1:2], at_ends[1:2], psi[1:2],
+                             1 - float(rho[1]))  # fmt: skip
+    assert down[2] == 0
+    assert down[1].any()
+    for i in range(4):
+        broken = np.where(np.arange(4) == i, np.nan, half)
+        value, gradient, _ = clipped_surrogate(policy, theta, obs, actions, broken, psi, 0.2)
+        assert np.isnan(value)
+        assert np.isnan(gradient).any()
+
+
 def test_ppo_counts_its_epochs_and_stops_at_the_kl():
     policy = softmax_policy(2, 2)
     theta, rng = np.zeros(6), np.random.default_rng(0)
@@ -201,6 +224,7 @@ def test_ppo_shortens_draws_its_minibatches_anew_and_says_the_share_clipped():
     outside = clipped_surrogate(policy, first, *samples, clip=0.2)[2]
     assert figures["clipped"] == pytest.approx(outside / 2)
     assert figures["clipped"] > 0
+    assert figures["gradient_norm"] == pytest.approx(np.linalg.norm(g))  # of the first step
     one, two, other = (run(seed, epochs=1, minibatch=8)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert not np.allclose(one, other)

@@ -11,7 +11,15 @@ from minipg.check import check_mean
 from minipg.mdp import TabularMDP
 from minipg.mdp_env import TabularVectorEnv
 from minipg.policy import Policy, softmax_policy
-from minipg.rollout import adapt, make_envs, play_episodes, policy_for, to_env
+from minipg.rollout import (
+    adapt,
+    collect,
+    make_envs,
+    play_episodes,
+    policy_for,
+    start_stream,
+    to_env,
+)
 
 
 def play(envs, seed=0, dtype=np.float64):
@@ -168,16 +176,35 @@ def test_rescaled_actions_cover_the_bounds():
         adapt(vector(action_space=Box(-np.inf, np.inf, (1,), np.float64)), True)
 
 
+def test_parameters_are_checked_once_a_window(monkeypatch):
+    checked = []
+    plain = Policy._check_theta
+    monkeypatch.setattr(
+        Policy, "_check_theta", lambda self, theta: checked.append(1) or plain(self, theta)
+    )
+    envs = make_envs("CartPole-v1", 2)
+    policy, rng = policy_for(envs, (4,)), np.random.default_rng(0)
+    theta = policy.init(rng)
+    stream, counts = start_stream(envs, theta, rng), []
+    for steps in (1, 20):
+        checked.clear()
+        _, stream = collect(envs, policy, theta, rng, steps, stream)
+        counts.append(len(checked))
+    assert counts[0] == counts[1]
+
+
 def test_nan_from_an_environment_is_named_with_its_step():
     rewards = iter([1.0] * 3 + [1.0, 1.0, float("nan")])  # of the third environment's second step
     with pytest.raises(ValueError, match="reward: .* nan in environment 2 at step 2"):
         play(vector(reward=lambda: next(rewards), least=2))
 
-    def observe(t):
-        return np.array([0.0, np.inf if t == 1 else 0.0])
+    for step in (0, 1):
 
-    with pytest.raises(ValueError, match="observation: .* in environment 0 at step 1"):
-        play(vector(observe=observe))
+        def observe(t, step=step):
+            return np.array([0.0, np.inf if t == step else 0.0])
+
+        with pytest.raises(ValueError, match=f"observation: .* in environment 0 at step {step}"):
+            play(vector(observe=observe))
 
 
 @pytest.mark.parametrize(

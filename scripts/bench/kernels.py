@@ -45,7 +45,10 @@ def problem(policy: Policy, n: int, dtype: Any, seed: int = 0) -> Problem:
 
 
 def minipg_pieces(p: Problem) -> dict[str, Piece]:
-    """What is measured, as a user calls it; the Fisher product after its forward pass."""
+    """What is measured: of forward the network alone, as of the peers; else as a user calls it.
+
+    The Fisher product is after its forward pass.
+    """
     policy, theta, obs, actions, v = p
     mean, product = uniform(obs), fisher_product(policy, theta, obs, uniform(obs))
     return {
@@ -222,12 +225,18 @@ def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
         def act(actor=actor, obs=obs, rng=rng):  # type: ignore[no-untyped-def]
             return actor(obs, rng)
 
-        pieces: dict[str, Piece] = {"ours": act}
+        def anew(policy=policy, theta=theta, obs=obs, rng=rng):  # type: ignore[no-untyped-def]
+            return policy.actor(theta)(obs, rng)
+
+        pieces: dict[str, Piece] = {"ours": act, "anew": anew}
         if peers:
             pieces["SB3's predict"] = peers.act_piece(env, obs)
         took = interleave(f"acting, {env}", pieces, rounds)
         case = f"{env} {'-'.join(map(str, policy.network.sizes))}"
-        rows.append(Row("act", "one action", case, took["ours"] * 1e6, "µs", at_most=25))
+        rows += [
+            Row("act", "one action", case, took["ours"] * 1e6, "µs", at_most=25),
+            Row("act", "one action, another θ each time", case, took["anew"] * 1e6, "µs"),
+        ]
         if peers:
             rows.append(Row("act", "SB3's predict / ours", case,
                             took["SB3's predict"] / took["ours"], "×"))  # fmt: skip

@@ -94,16 +94,6 @@ def raw_piece(env_id: str, num_envs: int) -> Callable[[], int]:
     return play
 
 
-def shares(
-    section: str, case: str, pieces: Mapping[str, Callable[[], int]], rounds: int
-) -> list[Row]:
-    """Steps a second of each piece, and of each but "raw" as a share of it."""
-    rates = interleave_rates(f"{section}, {case}", pieces, rounds)
-    rows = [Row(section, f"steps/s, {name}", case, rate, "1/s") for name, rate in rates.items()]
-    return rows + [Row(section, f"share of raw, {name}", case, rate / rates["raw"], "×")
-                   for name, rate in rates.items() if name != "raw"]  # fmt: skip
-
-
 def environments(
     peers: ModuleType | None, numbers: Sequence[int] = (8, 32, 256), rounds: int = 7
 ) -> list[Row]:
@@ -113,7 +103,11 @@ def environments(
         pieces = {"raw": raw_piece("CartPole-v1", n)}
         pieces |= {name: training_piece(name, "CartPole-v1", f"--num-envs {n}")
                    for name in ALGORITHMS}  # fmt: skip
-        rows += shares("environments", f"CartPole-v1 × {n}", pieces, rounds)
+        rates, case = interleave_rates(f"environments × {n}", pieces, rounds), f"CartPole-v1 × {n}"
+        rows += [Row("environments", f"steps/s, {name}", case, rate, "1/s")
+                 for name, rate in rates.items()]  # fmt: skip
+        rows += [Row("environments", f"share of raw, {name}", case, rates[name] / rates["raw"], "×")
+                 for name in ALGORITHMS]  # fmt: skip
     return rows
 
 
@@ -143,6 +137,7 @@ def widest(
                 at_least=0.75 if python else None),
             Row("widest", f"steps to {solved:g}, {name}", case, np.array([steps])),
             Row("widest", f"seconds to {solved:g}, {name}", case, np.array([seconds]), "s"),
+            Row("widest", f"failures, {name}", case, np.array([math.isinf(steps)]), at_most=0),
         ]  # fmt: skip
     return rows
 
