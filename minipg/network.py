@@ -19,20 +19,23 @@ BLOCK = 1 << 18  # bytes of a layer's outputs that stay in the cache
 
 @dataclass(frozen=True)
 class Tape:
-    """What a forward pass leaves: h̃_i = (h_i, 1) (n_in + 1, M), the input of each layer, and `...`.
-
-    slopes: tanh′ = 1 − h² (H, M) of each hidden layer.
-    """
+    """What a forward pass leaves: the input h̃_i = (h_i, 1) (n_in + 1, M) of each layer, and `...`."""
 
     inputs: list[Array]
     leading: tuple[int, ...]
 
+    def slope(self, i: int) -> Array:
+        """tanh′ = 1 − h² (H, M) of hidden layer i; made anew until jvp has kept them all."""
+        if "slopes" in vars(self):
+            return self.slopes[i]
+        h = self.inputs[i + 1][:-1]
+        square = h * h
+        return np.subtract(1, square, out=square)
+
     @cached_property
     def slopes(self) -> list[Array]:
-        slopes = [h[:-1] * h[:-1] for h in self.inputs[1:]]
-        for square in slopes:
-            np.subtract(1, square, out=square)
-        return slopes
+        """Of each hidden layer, kept for the products to come."""
+        return [self.slope(i) for i in range(len(self.inputs) - 1)]
 
 
 def samples_first(y: Array, leading: tuple[int, ...]) -> Array:
@@ -183,4 +186,4 @@ class MLP:
             yield tape.inputs[i], delta
             if i:
                 delta = layers[i][:-1] @ delta
-                delta *= tape.slopes[i - 1]
+                delta *= tape.slope(i - 1)
