@@ -19,7 +19,7 @@ BLOCK = 1 << 18  # bytes of a layer's outputs that stay in the cache
 
 @dataclass(frozen=True)
 class Tape:
-    """What a forward pass leaves: the input h̃_i = (h_i, 1) (n_in + 1, M) of each layer, and `...`."""
+    """What a forward pass leaves: each layer's input h̃_i = (h_i, 1) (n_in + 1, M), and `...`."""
 
     inputs: list[Array]
     leading: tuple[int, ...]
