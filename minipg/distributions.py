@@ -13,7 +13,6 @@ import numpy as np
 from minipg.borders import Array, check_finite, check_shape
 
 LOG_2PI = float(np.log(2 * np.pi))
-TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,12 @@ class Softmax:
         return np.exp(self.log_probs(eta))
 
     def sample(self, eta: Array, rng: np.random.Generator) -> Array:
-        """Actions (...): of exponential waiting times at rates π the first; none of probability 0.
+        """Actions (...): whose exponential waiting time at rate π is the shortest.
 
-        Source: the Gumbel-max trick, Gumbel 1954: −log of a waiting time is Gumbel noise.
+        −log of a waiting time is Gumbel noise; here it is below 42, so that no action is drawn
+        whose π is 0 in float32. Source: the Gumbel-max trick, Gumbel 1954.
         """
-        waiting = rng.standard_exponential(eta.shape) + TINY
+        waiting = rng.standard_exponential(eta.shape) + 2.0**-60
         return (eta - np.log(waiting)).argmax(-1)
 
     def mode(self, eta: Array) -> Array:
@@ -65,7 +65,7 @@ class Softmax:
     def score(self, eta: Array, actions: Array) -> Array:
         """∂ log π(a) / ∂η = 1[a] − π (..., n)."""
         one_hot = actions[..., None] == np.arange(self.n)
-        return np.subtract(one_hot, self.probs(eta), order="F")  # features first in memory
+        return np.subtract(one_hot, self.probs(eta), order="F")  # features first, as η
 
     def entropy(self, eta: Array) -> Array:
         """−Σ_a π log π (...), in nats."""
@@ -144,7 +144,7 @@ class Gaussian:
         """(∂/∂μ, ∂/∂log σ) log π(a) = (z/σ, z² − 1) (..., 2d)."""
         mu, log_std = self.split(eta)
         inverse = np.exp(-log_std)
-        z = np.subtract(actions, mu, order="F") * inverse  # features first in memory
+        z = np.subtract(actions, mu, order="F") * inverse  # features first, as η
         return np.concatenate([z * inverse, z**2 - 1], -1)
 
     def entropy(self, eta: Array) -> Array:

@@ -37,6 +37,7 @@ def network_factors(network: MLP, theta: Array, tape: Tape, columns: Array) -> F
     critic, the mean of a Gaussian with σ = 1, it is 1: one column of ones.
     """
     n = columns.shape[1]
+    _ = tape.slopes  # kept for all columns
     g: list[Any] = [0] * len(tape.inputs)
     for column in columns:
         for i, (_, delta) in enumerate(network.backward(theta, tape, column)):

@@ -25,7 +25,7 @@ class Tape:
     leading: tuple[int, ...]
 
     def slope(self, i: int) -> Array:
-        """tanh′ = 1 − h² (H, M) of hidden layer i; made anew until jvp has kept them all."""
+        """tanh′ = 1 − h² (H, M) of hidden layer i; made anew until `slopes` keeps all."""
         if "slopes" in vars(self):
             return self.slopes[i]
         h = self.inputs[i + 1][:-1]

@@ -142,7 +142,7 @@ class Policy:
         d = self.num_log_std
         if not d:
             return y
-        both = np.empty((2 * d, *y.T.shape[1:]), y.dtype).T  # features first in memory
+        both = np.empty((*y.shape[:-1], 2 * d), y.dtype, order="F")  # features first, as y
         both[..., :d] = y
         both[..., d:] = log_std
         return both

@@ -11,6 +11,7 @@ import pytest
 from bench import kernels, processes, timing, training
 from bench.timing import Row
 from bench.watch import Watch
+from minipg.policy import Policy
 
 TINY = {
     "kernels": {"numbers": (8,), "rounds": 1},
@@ -86,26 +87,33 @@ def test_pieces_take_turns_and_each_has_its_own_seconds(monkeypatch):
 
 
 def test_widest_compares_with_its_own_environment_and_a_run_that_solves_nothing_fails(monkeypatch):
-    made, reached = [], []
+    made, trained, reached = [], [], []
     monkeypatch.setattr(training, "raw_piece", lambda env_id, n: made.append((env_id, n)))
-    monkeypatch.setattr(training, "training_piece", lambda *arguments: None)
+    monkeypatch.setattr(training, "training_piece", lambda *given: trained.append(given))
 
     def rates(name, pieces, rounds):
         return {key: np.full(rounds, 4.0 if key == "raw" else 3.0) for key in pieces}
 
     def reach(name, words, watch, env_id):
-        reached.append((name, env_id, watch.threshold))
+        assert watch.windows == (100,)
+        reached.append((name, env_id, words, watch.threshold))
         if env_id == "Acrobot-v1":
             watch.found = {100: (2.0, 7)}
         return watch
 
     monkeypatch.setattr(training, "interleave_rates", rates)
     monkeypatch.setattr(training, "reach", reach)
-    rows = {(row.what, row.case): row for row in training.widest(None)}
+    rows = {(row.what, row.case): row for row in training.widest(None, words="--seed 3")}
+    assert len(rows) == 5 * len(training.WIDEST)
     numbers = {("CartPole-v1", 64), ("CartPole-v1", 256), ("Acrobot-v1", 64), ("Pendulum-v1", 128)}
     assert set(made) == numbers
     solved = {"CartPole-v1": 475, "Acrobot-v1": -100, "Pendulum-v1": -250}
-    assert set(reached) == {(name, env_id, solved[env_id]) for name, env_id in training.WIDEST}
+    words = {key: f"{chosen} --seed 3" for key, chosen in training.WIDEST.items()}
+    assert reached == [(*key, words[key], solved[key[1]]) for key in training.WIDEST]
+    windows = [6, 1, 6, 1, 25, 1]  # as many as make about 100 steps
+    assert trained == [(*key, words[key], n) for key, n in zip(words, windows, strict=True)]
+    assert rows["seconds to -100, trpo", "Acrobot-v1 × 64"].quartiles[1] == 2
+    assert rows["steps to -100, trpo", "Acrobot-v1 × 64"].quartiles[1] == 7
     for name, env_id in training.WIDEST:
         for case in (f"{e} × {n}" for e, n in numbers if e == env_id):
             if (f"steps/s, {name}", case) not in rows:
@@ -119,10 +127,31 @@ def test_widest_compares_with_its_own_environment_and_a_run_that_solves_nothing_
 
 def test_what_is_timed_is_all_of_it():
     p = kernels.problem(kernels.POLICIES["softmax 8-64-64-4"], 5, np.float64)
-    shapes = {what: np.shape(piece()) for what, piece in kernels.minipg_pieces(p).items()}
-    size = len(p.theta)
-    assert shapes == {"forward": (5, 4), "gradient": (size,), "Fisher product": (size,),
-                      "score matrix": (5, size)}  # fmt: skip
+    got = {what: piece() for what, piece in kernels.minipg_pieces(p).items()}
+    scores = p.policy.score(p.theta, p.obs, p.actions)
+    np.testing.assert_array_equal(got["forward"], p.policy.eta(p.theta, p.obs))
+    np.testing.assert_array_equal(got["score matrix"], scores)
+    np.testing.assert_allclose(got["gradient"], scores.mean(0), atol=1e-12)
+    assert got["Fisher product"].shape == p.theta.shape
+
+
+def test_the_limit_is_on_the_actor_of_a_rollout(monkeypatch):
+    made, plain = [], Policy.actor
+    monkeypatch.setattr(Policy, "actor", lambda *given: made.append(1) or plain(*given))
+
+    def interleave(name, pieces, rounds):
+        counts = []
+        for piece in (pieces["ours"], pieces["anew"]):
+            made.clear()
+            assert np.shape(piece()) in ((), (1,))
+            counts.append(len(made))
+        assert counts == [0, 1]
+        return {"ours": np.array([1e-5]), "anew": np.array([9e-5])}
+
+    monkeypatch.setattr(kernels, "interleave", interleave)
+    one, anew, *_ = kernels.acting(None)
+    assert (one.quartiles[1], one.at_most) == (pytest.approx(10), 25)
+    assert (anew.quartiles[1], anew.limit) == (pytest.approx(90), "")
 
 
 def test_exponents_are_slopes_of_each_round():

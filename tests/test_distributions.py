@@ -183,3 +183,23 @@ def test_samples_follow_the_distribution():
     assert not check_mean(below, np.full(2, 0.80), np.ones(2), 1e-6).accepted
     both = below.all(1, keepdims=True)  # and the dimensions are independent
     assert check_mean(both, np.array([0.8413447460685429**2]), np.ones(1), 1e-6).accepted
+
+
+def test_no_action_of_probability_0_is_drawn_even_by_a_waiting_time_of_0():
+    class Zero:
+        def standard_exponential(self, shape):
+            waiting = np.ones(shape)
+            waiting[..., 0] = 0
+            return waiting
+
+    for dtype, low in ((np.float32, -110), (np.float64, -800)):
+        head, eta = Softmax(2), np.array([[low, 0]], dtype)
+        assert head.probs(eta)[0, 0] == 0
+        assert head.sample(eta, Zero()).tolist() == [1]
+
+
+@pytest.mark.parametrize("head", [Softmax(3), Gaussian(2)])
+def test_scores_lie_features_first_where_parameters_do(head):
+    rng = np.random.default_rng(0)
+    eta = np.asfortranarray(rng.standard_normal((5, head.size)))
+    assert head.score(eta, head.sample(eta, rng)).T.flags.c_contiguous

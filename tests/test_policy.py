@@ -334,11 +334,9 @@ def test_bad_input_is_named(policy):
         with pytest.raises(ValueError, match=message):
             policy.weighted_score(*arguments)
         if message.startswith(("theta", "obs")):
-            for act in (False, True):
+            for call in (policy.eta, lambda theta, obs: policy.actor(theta)(obs, None)):
                 with pytest.raises(ValueError, match=message):
-                    policy.actor(arguments[0])(arguments[1], None) if act else policy.eta(
-                        *arguments[:2]
-                    )
+                    call(*arguments[:2])
 
 
 def test_bad_actions_are_named():

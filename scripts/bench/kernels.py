@@ -212,7 +212,7 @@ def advantages(peers: ModuleType | None, t: int = 2_048, b: int = 8, rounds: int
 
 
 def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
-    """One action for one observation, as in a rollout: θ is laid out before."""
+    """One action for one observation: as in a rollout, by one actor, and by one made for it."""
     rows = []
     for env, policy in {"CartPole-v1": softmax_policy(4, 2, (64, 64)),
                         "Pendulum-v1": gaussian_policy(3, 1, (64, 64))}.items():  # fmt: skip
@@ -235,7 +235,7 @@ def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
         case = f"{env} {'-'.join(map(str, policy.network.sizes))}"
         rows += [
             Row("act", "one action", case, took["ours"] * 1e6, "µs", at_most=25),
-            Row("act", "one action, another θ each time", case, took["anew"] * 1e6, "µs"),
+            Row("act", "one action, actor made anew", case, took["anew"] * 1e6, "µs"),
         ]
         if peers:
             rows.append(Row("act", "SB3's predict / ours", case,
