@@ -205,9 +205,10 @@ def test_ctrl_c_is_one_line_and_status_130(capsys):
 
 @pytest.mark.pitfall(22)
 def test_normalization_is_trained_with_frozen_and_saved(tmp_path):
-    """Pendulum's preset against the loop by hand; the saved θ acts on raw observations."""
+    """Pendulum, normalised too, against the loop by hand; the saved θ is for raw observations."""
     out = tmp_path / "pendulum"
-    assert train.main(["actor_critic", "Pendulum-v1", "--steps", "1000", "--out", str(out)]) == 0
+    words = "--num-envs 8 --rescale-actions --normalize-observations --steps 1000"
+    assert train.main(["actor_critic", "Pendulum-v1", *words.split(), "--out", str(out)]) == 0
     config = json.loads((out / "config.json").read_text())
     preset = PRESETS["actor_critic", "Pendulum-v1"]
     assert config["optimiser"] == preset["optimiser"] == "rmsprop"
