@@ -69,8 +69,6 @@ class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
 
     def _check(self, name: str, value: Any) -> None:
         array = np.asarray(value)
-        if array.dtype.kind not in "biufc":
-            raise ValueError(f"{name}: expected numbers, got dtype {array.dtype}")
         if not all_finite(array):
             i = int((~np.isfinite(array)).reshape(len(array), -1).any(1).argmax())
             raise ValueError(f"{name}: expected finite numbers, got {array[i]} in environment {i} "

@@ -339,6 +339,18 @@ def test_bad_input_is_named(policy):
                     call(*arguments[:2])
 
 
+def test_the_parameters_by_name_are_read_only_parts_of_theta():
+    policy = gaussian_policy(3, 2, (4,))
+    theta = np.arange(policy.num_params, dtype=float)
+    names = policy.named(theta)
+    assert list(names) == ["W0", "b0", "W1", "b1", "log_std"]
+    np.testing.assert_array_equal(np.concatenate([x.ravel() for x in names.values()]), theta)
+    for view in names.values():
+        with pytest.raises(ValueError, match="read-only"):
+            view += 1
+    theta += 1  # θ itself is the caller's
+
+
 def test_bad_actions_are_named():
     softmax, gaussian = softmax_policy(1, 2), gaussian_policy(1, 1)
     obs, one = np.zeros((1, 1)), np.zeros(1)
