@@ -21,7 +21,8 @@ from minipg import exact
 from minipg.critic import least_squares
 from minipg.estimators import gradients
 from minipg.mdp import TabularMDP
-from minipg.policy import Policy, load_policy, softmax_policy
+from minipg.policy import Policy, softmax_policy
+from minipg.policy_file import load_policy
 from minipg.returns import gae, n_step_advantage
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)

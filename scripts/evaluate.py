@@ -19,7 +19,8 @@ import numpy as np
 import runs
 
 from minipg.borders import write_whole
-from minipg.policy import Policy, load_policy
+from minipg.policy import Policy
+from minipg.policy_file import load_policy
 from minipg.rollout import Envs, make_envs, play_episodes
 
 SIDE_BY_SIDE = 100

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from minipg.borders import write_whole
-from minipg.policy import Policy, save_policy
+from minipg.policy import Policy
+from minipg.policy_file import save_policy
 from minipg.state import State, load_tree, save_tree
 
 FORMAT = 1  # of state.npz

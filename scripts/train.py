@@ -25,7 +25,8 @@ from options import ALGORITHMS, VERSIONS, interrupted, parse, run_name, settings
 from tqdm import tqdm
 
 import minipg
-from minipg.policy import absorb_normalization, load_policy
+from minipg.policy import absorb_normalization
+from minipg.policy_file import load_policy
 from minipg.rollout import Envs, make_envs, policy_for
 from minipg.state import State, environment_state, restore_environments
 

@@ -19,7 +19,7 @@ from test_resume import interrupt
 
 from minipg.critic import make_critic
 from minipg.multi_softmax import MultiSoftmax
-from minipg.policy import load_policy
+from minipg.policy_file import load_policy
 from minipg.rollout import adapt, make_envs, play_episodes, policy_for, to_env
 
 ROOT = Path(train.__file__).parents[1]

@@ -23,7 +23,7 @@ from gymnasium.envs.classic_control import CartPoleEnv
 from test_resume import content
 
 from minipg import borders
-from minipg.policy import load_policy
+from minipg.policy_file import load_policy
 from minipg.state import load_tree
 
 TRAIN = Path(train.__file__)

@@ -15,6 +15,7 @@ LEVELS = {  # a module imports only from lower levels; level 0 holds what import
     "network": 1, "distributions": 1,
     "mdp_env": 2, "lqr_env": 2, "contract": 2, "groups": 2, "multi_softmax": 2, "policy": 3,
     "critic": 4, "estimators": 4, "exact": 4, "rollout": 4, "natural": 4, "kfac": 4,
+    "policy_file": 4,
     "enumeration": 5, "surrogate": 5, "state": 5,
     "loop": 6, "algorithms": 7,
 }  # fmt: skip

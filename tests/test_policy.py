@@ -12,14 +12,8 @@ from minipg.distributions import Gaussian, Softmax
 from minipg.kfac import factors
 from minipg.natural import fisher_product
 from minipg.network import MLP
-from minipg.policy import (
-    Policy,
-    gaussian_policy,
-    load_policy,
-    multi_softmax_policy,
-    save_policy,
-    softmax_policy,
-)
+from minipg.policy import Policy, gaussian_policy, multi_softmax_policy, softmax_policy
+from minipg.policy_file import load_policy, save_policy
 
 
 def draw_samples(policy, theta, rng, n=5):

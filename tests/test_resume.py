@@ -27,7 +27,7 @@ from minipg.lqr_env import LQRVectorEnv
 from minipg.mdp_env import TabularVectorEnv
 from minipg.multi_softmax import MultiSoftmax
 from minipg.optim import AdamState
-from minipg.policy import load_policy, save_policy
+from minipg.policy_file import load_policy, save_policy
 from minipg.rollout import Stream, adapt, make_envs, play_episodes, policy_for, recent_returns
 from minipg.state import (
     ATTRIBUTES,

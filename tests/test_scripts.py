@@ -23,7 +23,8 @@ from presets import PRESETS
 
 from claims.problem import Row
 from minipg.algorithms import actor_critic, reinforce
-from minipg.policy import gaussian_policy, load_policy, save_policy, softmax_policy
+from minipg.policy import gaussian_policy, softmax_policy
+from minipg.policy_file import load_policy, save_policy
 from minipg.rollout import make_envs, play_episodes
 from minipg.verdict import Verdict
 
