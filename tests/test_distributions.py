@@ -196,10 +196,3 @@ def test_no_action_of_probability_0_is_drawn_even_by_a_waiting_time_of_0():
         head, eta = Softmax(2), np.array([[low, 0]], dtype)
         assert head.probs(eta)[0, 0] == 0
         assert head.sample(eta, Zero()).tolist() == [1]
-
-
-@pytest.mark.parametrize("head", [Softmax(3), Gaussian(2)])
-def test_scores_lie_features_first_where_parameters_do(head):
-    rng = np.random.default_rng(0)
-    eta = np.asfortranarray(rng.standard_normal((5, head.size)))
-    assert head.score(eta, head.sample(eta, rng)).T.flags.c_contiguous

@@ -333,6 +333,16 @@ def test_bad_input_is_named(policy):
                     call(*arguments[:2])
 
 
+@pytest.mark.parametrize("policy", [softmax_policy(3, 3, (4,)), gaussian_policy(3, 2, (4,))])
+def test_head_parameters_and_scores_lie_features_first(policy):
+    rng = np.random.default_rng(0)
+    theta, obs = policy.init(rng), rng.standard_normal((5, 3))
+    eta, _ = policy.forward(theta, obs)
+    score = policy.head.score(eta, policy.head.sample(eta, rng))
+    for array in (eta, policy.eta(theta, obs), score):
+        assert array.T.flags.c_contiguous
+
+
 def test_the_parameters_by_name_are_read_only_parts_of_theta():
     policy = gaussian_policy(3, 2, (4,))
     theta = np.arange(policy.num_params, dtype=float)

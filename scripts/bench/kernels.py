@@ -5,6 +5,7 @@ Axes: N samples, D inputs, K head parameters, P parameters, T steps, S states.
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -174,7 +175,7 @@ def scaling(
     for side in tqdm(sides, desc="grid worlds", leave=False):
         mdp = grid_world(side, 0.99, rng)
         pi = Softmax(4).probs(rng.standard_normal((mdp.num_states, 4)))
-        by_s[mdp.num_states] = lambda mdp=mdp, pi=pi: exact.logit_gradient(mdp, pi)  # type: ignore[misc]
+        by_s[mdp.num_states] = partial(exact.logit_gradient, mdp, pi)
     fit("exact ∇J", "S", by_s, min(rounds, 3))
     return rows
 
@@ -211,24 +212,24 @@ def advantages(peers: ModuleType | None, t: int = 2_048, b: int = 8, rounds: int
     return rows
 
 
+def act_anew(
+    policy: Policy, theta: np.ndarray, obs: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """An action by an actor made for it."""
+    return policy.actor(theta)(obs, rng)
+
+
 def acting(peers: ModuleType | None, rounds: int = 25) -> list[Row]:
     """One action for one observation: as in a rollout, by one actor, and by one made for it."""
     rows = []
     for env, policy in {"CartPole-v1": softmax_policy(4, 2, (64, 64)),
                         "Pendulum-v1": gaussian_policy(3, 1, (64, 64))}.items():  # fmt: skip
-        rng = np.random.default_rng(0)
-        theta = policy.init(rng, dtype=np.float32)
-        obs = rng.standard_normal(policy.network.sizes[0]).astype(np.float32)
-
-        actor = policy.actor(theta)
-
-        def act(actor=actor, obs=obs, rng=rng):  # type: ignore[no-untyped-def]
-            return actor(obs, rng)
-
-        def anew(policy=policy, theta=theta, obs=obs, rng=rng):  # type: ignore[no-untyped-def]
-            return policy.actor(theta)(obs, rng)
-
-        pieces: dict[str, Piece] = {"ours": act, "anew": anew}
+        p, rng = problem(policy, 1, np.float32), np.random.default_rng(0)
+        obs = p.obs[0]
+        pieces: dict[str, Piece] = {
+            "ours": partial(policy.actor(p.theta), obs, rng),
+            "anew": partial(act_anew, policy, p.theta, obs, rng),
+        }
         if peers:
             pieces["SB3's predict"] = peers.act_piece(env, obs)
         took = interleave(f"acting, {env}", pieces, rounds)
