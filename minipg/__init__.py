@@ -1,7 +1,32 @@
-"""minipg: policy-gradient mathematics in NumPy, proven against exact truth."""
+"""minipg: policy-gradient mathematics in NumPy, proven against exact truth.
 
-import numpy as np
+wing           what
+policies       who acts
+problems       on what
+experience     what was seen
+estimators     what is made of it
+steps          how θ moves
+algorithms     the loops
+truth          the exact answers beside them
+claims         every equation of the lecture as a comparison of two computations
+"""
 
-# Freed at once, which raises glibc's mmap and trim thresholds (mallopt(3)) to 16 and 32 MiB in this
-# process. Else what a forward pass frees goes back to the kernel, and the next pays for new pages.
-np.empty(1 << 24, np.uint8)
+from typing import TYPE_CHECKING
+
+__version__ = "0.2.0"
+
+if TYPE_CHECKING:
+    from minipg import (
+        algorithms as algorithms,
+        claims as claims,
+        estimators as estimators,
+        experience as experience,
+        policies as policies,
+        problems as problems,
+        steps as steps,
+        truth as truth,
+    )
+else:
+    from minipg.lazy import handed_on
+
+    __getattr__, __dir__, __all__ = handed_on(__name__)

@@ -13,15 +13,14 @@ from typing import Any
 # Before NumPy is imported; processes that are started inherit it.
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
-import cli
 import numpy as np
-import runs
-from options import VERSIONS
 from tqdm import tqdm
 
 from bench import kernels, processes, training
 from bench.timing import Row
-from minipg.borders import write_whole
+from minipg.commands import cli, runs
+from minipg.commands.options import VERSIONS
+from minipg.files import write_whole
 
 SECTIONS = {
     "kernels": kernels.kernels,

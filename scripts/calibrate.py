@@ -7,23 +7,25 @@ import argparse
 import sys
 from typing import NamedTuple
 
-import cli
 import numpy as np
 from scipy.stats import binomtest
 from tqdm import trange
-from verify import unrolled_start
 
-from claims import Problem
-from minipg import exact, lqr
-from minipg.contract import sampler
-from minipg.enumeration import enumerate_trajectories
-from minipg.estimators import gradients, importance_weight
-from minipg.lqr_env import LQRVectorEnv
-from minipg.mdp import TabularMDP
-from minipg.policy import gaussian_policy, softmax_policy
-from minipg.returns import discounts, gae, reward_to_go
-from minipg.rollout import play_episodes
-from minipg.verdict import Sample, check_unbiased
+from minipg.claims import Problem
+from minipg.claims.table import unrolled_start
+from minipg.commands import cli
+from minipg.estimators.importance import importance_weight
+from minipg.estimators.returns import discounts, gae, reward_to_go
+from minipg.estimators.score_function import gradients
+from minipg.experience.enumeration import enumerate_trajectories
+from minipg.experience.rollout import play_episodes
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.problems import lqr
+from minipg.problems.lqr_env import LQRVectorEnv
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
+from minipg.truth.contract import sampler
+from minipg.truth.verdict import Sample, check_unbiased
 
 CONFIDENCE = 0.999  # of each interval, both sides: a true rate fails a row with probability 0.0005
 MEASURABLE, DEFAULT = (0.05, 0.05), (1e-6, 1e-3)  # alpha, beta

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from presets import PRESETS
 
-from claims import CLAIMS
+from minipg.claims import CLAIMS
+from minipg.commands.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 ID = re.compile(r"\b(?:E\d\d|errata \d+)\b")

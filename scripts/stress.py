@@ -6,15 +6,15 @@ python scripts/stress.py [--batches 10000] [--pairs 10000] [--loops 200] [--seed
 import argparse
 import sys
 
-import cli
 import numpy as np
 from tqdm import trange
 
-from minipg import surrogate
 from minipg.algorithms import trpo
-from minipg.loop import Samples
-from minipg.mdp import TabularMDP
-from minipg.policy import gaussian_policy, softmax_policy
+from minipg.algorithms.loop import Samples
+from minipg.commands import cli
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import performance
 
 
 def trust_region_steps(count: int, rng: np.random.Generator) -> tuple[str, int]:
@@ -64,10 +64,10 @@ def bounds(count: int, rng: np.random.Generator) -> tuple[str, int]:
         pi = rng.dirichlet(np.ones(mdp.num_actions), mdp.num_states)
         new = pi * np.exp(10.0 ** rng.uniform(-3, 1) * rng.standard_normal(pi.shape))
         new /= new.sum(1, keepdims=True)
-        error = abs(surrogate.performance_difference(mdp, new, pi)
-                    - surrogate.surrogate(mdp, new, pi))  # fmt: skip
-        largest = min(surrogate.kl(new, pi).max(), surrogate.kl(pi, new).max())
-        ratios.append(max(0.0, error - 1e-13) / (surrogate.penalty(mdp, pi) * largest))
+        error = abs(performance.performance_difference(mdp, new, pi)
+                    - performance.surrogate(mdp, new, pi))  # fmt: skip
+        largest = min(performance.kl(new, pi).max(), performance.kl(pi, new).max())
+        ratios.append(max(0.0, error - 1e-13) / (performance.penalty(mdp, pi) * largest))
     broken = int((np.array(ratios) > 1).sum())
     return (f"E34: {count} pairs, {broken} above the bound; error/bound: median "
             f"{np.median(ratios):.2g}, largest {max(ratios):.2g}"), broken  # fmt: skip
@@ -80,8 +80,8 @@ def loops(count: int, rng: np.random.Generator) -> tuple[str, int]:
         mdp = random_mdp(rng)
         pi = rng.dirichlet(np.ones(mdp.num_actions), mdp.num_states)
         for _ in range(10):
-            new = surrogate.improve(mdp, pi)
-            gain = surrogate.performance_difference(mdp, new, pi)
+            new = performance.improve(mdp, pi)
+            gain = performance.performance_difference(mdp, new, pi)
             falls += gain < -1e-12 / (1 - mdp.gamma)
             changes.append(float(np.abs(new - pi).max()))
             pi = new

@@ -5,11 +5,12 @@ from functools import reduce
 import numpy as np
 from hypothesis import strategies as st
 
-from claims import Problem
-from minipg.distributions import Softmax
-from minipg.mdp import TabularMDP
-from minipg.multi_softmax import MultiSoftmax
-from minipg.policy import Policy, gaussian_policy, multi_softmax_policy, softmax_policy
+from minipg.claims import Problem
+from minipg.policies.build import gaussian_policy, multi_softmax_policy, softmax_policy
+from minipg.policies.heads import Softmax
+from minipg.policies.multi_softmax import MultiSoftmax
+from minipg.policies.policy import Policy
+from minipg.problems.mdp import TabularMDP
 
 SEEDS = st.integers(0, 2**32 - 1)
 RNGS = SEEDS.map(np.random.default_rng)

@@ -4,32 +4,32 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import GAMMAS, RNGS, policies, problems
 from test_reinforce import corridor
-from toy import vector
 
-from minipg import enumeration, exact
 from minipg.algorithms.actor_critic import Settings, actor_critic, ascent_direction
-from minipg.check import complex_step
-from minipg.critic import (
+from minipg.estimators.critics import (
     CompatibleCritic,
     SharedCritic,
     VCritic,
     compatible_advantage,
-    least_squares,
-    lstd,
     make_critic,
     td_errors,
 )
-from minipg.estimators import gradients
-from minipg.mdp_env import TabularVectorEnv
-from minipg.network import MLP
-from minipg.optim import adam, adam_init, clip_norm
-from minipg.policy import absorb_normalization, gaussian_policy, softmax_policy
-from minipg.returns import gae, gae_ensemble, n_step_advantage, normalize, td_error
-from minipg.rollout import adapt, collect, policy_for, recent_returns, start_stream
+from minipg.estimators.fits import least_squares, lstd
+from minipg.estimators.returns import gae, gae_ensemble, n_step_advantage, normalize, td_error
+from minipg.estimators.score_function import gradients
+from minipg.experience import enumeration
+from minipg.experience.environments import adapt, policy_for, recent_returns
+from minipg.experience.rollout import collect, start_stream
+from minipg.museum.toy import vector
+from minipg.policies.build import absorb_normalization, gaussian_policy, softmax_policy
+from minipg.policies.network import MLP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.steps.optim import adam, adam_init, clip_norm
+from minipg.truth import exact
+from minipg.truth.check import complex_step
 
 LAMBDAS = st.sampled_from([0.0, 0.3, 0.95, 1.0])
 
@@ -281,7 +281,7 @@ def test_footnote_5_v_is_the_least_complex():
 @pytest.mark.equation("E16", "E17")
 def test_the_ascent_direction_by_complex_step_alone_and_shared(rng, gaussian, entropy):
     """∇ of mean [log π ψ + β H − c ½ (V − y)²], ψ and y constant, in every parameter."""
-    from minipg.rollout import Box
+    from minipg.experience.rollout import Box
 
     space = {"action_space": Box(-1, 1, (2,), np.float32)} if gaussian else {}
     envs = adapt(vector(3, **space))

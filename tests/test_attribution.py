@@ -5,27 +5,26 @@ import itertools
 import json
 from types import SimpleNamespace
 
-import attribution
-import estimators
 import numpy as np
 import pytest
-from attribution import Recipe, attribute, estimate, moments
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from ingredients import ingredients, settings_of
+from hypothesis import assume, given, strategies as st
 from strategies import RNGS, problems
 
-from claims import Problem
-from minipg import algorithms, contract, exact
+from minipg import algorithms
 from minipg.algorithms import acktr, actor_critic, npg, ppo, reinforce, trpo
-from minipg.batch import Batch
-from minipg.check import complex_step
-from minipg.critic import td_errors, value_critic
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
-from minipg.policy import softmax_policy
-from minipg.returns import gae
-from minipg.rollout import collect, play_episodes, start_stream
+from minipg.claims import Problem
+from minipg.commands import attribution, estimators
+from minipg.commands.attribution import Recipe, attribute, estimate, moments
+from minipg.commands.ingredients import ingredients, settings_of
+from minipg.estimators.critics import td_errors, value_critic
+from minipg.estimators.returns import gae
+from minipg.experience.batch import Batch
+from minipg.experience.rollout import collect, play_episodes, start_stream
+from minipg.policies.build import softmax_policy
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.truth import contract, exact
+from minipg.truth.check import complex_step
 
 LAMBDAS = st.sampled_from([0.0, 0.5, 0.95, 1.0])
 LOOPS = {"npg": npg, "trpo": trpo, "ppo": ppo, "acktr": acktr}

@@ -4,12 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import GAMMAS, RNGS, endings
 
-from minipg.batch import Batch, moments
-from minipg.returns import discounts, reward_to_go, steps_since_start, total_return
+from minipg.estimators.returns import discounts, reward_to_go, steps_since_start, total_return
+from minipg.experience.batch import Batch, moments
 
 
 def episode_bounds(ends):

@@ -11,7 +11,7 @@ import pytest
 from bench import kernels, processes, timing, training
 from bench.timing import Row
 from bench.watch import Watch
-from minipg.policy import Policy
+from minipg.policies.policy import Policy
 
 TINY = {
     "kernels": {"numbers": (8,), "rounds": 1},

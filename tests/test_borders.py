@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minipg.borders import all_finite, check_finite
+from minipg.validate import all_finite, check_finite
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16"])

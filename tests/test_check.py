@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from strategies import RNGS
 
-from minipg.check import central_difference, check_mean, complex_step, gradient_error
+from minipg.truth.check import central_difference, check_mean, complex_step, gradient_error
 
 
 def f(x):

@@ -4,24 +4,26 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from strategies import RNGS, problems
 from test_lqr import problems as lqr_problems
 from test_reinforce import two_step_tables
 
-from claims import Problem
-from minipg import enumeration, exact, lqr
-from minipg.batch import columns, moments
-from minipg.contract import check_exact, estimates, exact_moments, sampler
-from minipg.estimators import constant_baseline, gradient, gradients
-from minipg.lqr_env import LQRVectorEnv
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
-from minipg.policy import gaussian_policy, softmax_policy
-from minipg.returns import discounts, gae, reward_to_go, td_error, total_return
-from minipg.rollout import play_episodes
-from minipg.verdict import assert_unbiased, check_unbiased
+from minipg.claims import Problem
+from minipg.estimators.baselines import constant_baseline
+from minipg.estimators.returns import discounts, gae, reward_to_go, td_error, total_return
+from minipg.estimators.score_function import gradient, gradients
+from minipg.experience import enumeration
+from minipg.experience.batch import columns, moments
+from minipg.experience.rollout import play_episodes
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.problems import lqr
+from minipg.problems.lqr_env import LQRVectorEnv
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.truth import exact
+from minipg.truth.contract import check_exact, estimates, exact_moments, sampler
+from minipg.truth.verdict import assert_unbiased, check_unbiased
 
 
 def total(p, batch):

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.linalg import block_diag
 from strategies import NVECS, RNGS, nodes
 
-from minipg.check import central_difference, check_mean, complex_step
-from minipg.distributions import Gaussian, Softmax
-from minipg.multi_softmax import MultiSoftmax
+from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.multi_softmax import MultiSoftmax
+from minipg.truth.check import central_difference, check_mean, complex_step
 
 HEADS = st.one_of(
     st.integers(2, 5).map(Softmax), NVECS.map(MultiSoftmax), st.integers(1, 3).map(Gaussian)

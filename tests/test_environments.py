@@ -8,19 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import evaluate
 import gymnasium as gym
 import numpy as np
 import pytest
-import train
 from gymnasium.spaces import MultiBinary, MultiDiscrete
-from options import ALGORITHMS
 from test_resume import interrupt
 
-from minipg.critic import make_critic
-from minipg.multi_softmax import MultiSoftmax
-from minipg.policy_file import load_policy
-from minipg.rollout import adapt, make_envs, play_episodes, policy_for, to_env
+from minipg.commands import evaluate, train
+from minipg.commands.options import ALGORITHMS
+from minipg.estimators.critics import make_critic
+from minipg.experience.environments import adapt, make_envs, policy_for, to_env
+from minipg.experience.rollout import play_episodes
+from minipg.policies.multi_softmax import MultiSoftmax
+from minipg.policies.policy_file import load_policy
 
 ROOT = Path(train.__file__).parents[1]
 

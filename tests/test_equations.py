@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from strategies import problems
 
-from claims import CLAIMS, Problem
-from claims.problem import ALPHA
-from minipg import exact
-from minipg.mdp import TabularMDP
-from minipg.policy import softmax_policy
+from minipg.claims import CLAIMS, Problem
+from minipg.claims.problem import ALPHA
+from minipg.policies.build import softmax_policy
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
 
 
 @pytest.mark.parametrize(

@@ -7,22 +7,15 @@ import pytest
 from hypothesis import given
 from strategies import RNGS, mdps, problems
 
-from claims import s5_importance
-from minipg import enumeration
-from minipg.batch import columns, moments
-from minipg.contract import exact_moments
-from minipg.estimators import (
-    constant_baseline,
-    decision_weights,
-    gradient,
-    gradients,
-    importance_weight,
-    optimal_baseline,
-    self_normalized,
-    time_baseline,
-)
-from minipg.policy import softmax_policy
-from minipg.returns import discounts, reward_to_go
+from minipg.claims import s5_importance
+from minipg.estimators.baselines import constant_baseline, optimal_baseline, time_baseline
+from minipg.estimators.importance import decision_weights, importance_weight, self_normalized
+from minipg.estimators.returns import discounts, reward_to_go
+from minipg.estimators.score_function import gradient, gradients
+from minipg.experience import enumeration
+from minipg.experience.batch import columns, moments
+from minipg.policies.build import softmax_policy
+from minipg.truth.contract import exact_moments
 
 
 @given(problems(), RNGS)

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from strategies import RNGS, mdps, problems
 
-from minipg import enumeration, exact
-from minipg.check import complex_step
-from minipg.mdp import TabularMDP
-from minipg.policy import gaussian_policy, softmax_policy
+from minipg.experience import enumeration
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
+from minipg.truth.check import complex_step
 
 
 def draw_pi(mdp, rng):

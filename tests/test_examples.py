@@ -8,15 +8,16 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from strategies import RNGS, mdps
 
-from minipg import estimators, exact
-from minipg.contract import exact_moments
-from minipg.mdp import TabularMDP
-from minipg.policy import softmax_policy
-from minipg.returns import discounts, reward_to_go
+from minipg.estimators.baselines import constant_baseline
+from minipg.estimators.returns import discounts, reward_to_go
+from minipg.estimators.score_function import gradient
+from minipg.policies.build import softmax_policy
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
+from minipg.truth.contract import exact_moments
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -86,8 +87,8 @@ def test_torch_s_baselines_have_their_exact_bias(torch_estimator):
     def ours(leave_one_out):
         def estimator(batch):
             to_go = reward_to_go(batch.rewards, batch.ends, 0.9)
-            psi = to_go - estimators.constant_baseline(batch, to_go, leave_one_out)
-            return estimators.gradient(policy, theta, batch, discounts(batch.ends, 0.9) * psi)
+            psi = to_go - constant_baseline(batch, to_go, leave_one_out)
+            return gradient(policy, theta, batch, discounts(batch.ends, 0.9) * psi)
 
         return exact_moments(estimator, batch, 2)[0]
 

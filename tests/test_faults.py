@@ -13,18 +13,16 @@ import sys
 import time
 from pathlib import Path
 
-import evaluate
 import gymnasium as gym
 import numpy as np
 import pytest
-import runs
-import train
 from gymnasium.envs.classic_control import CartPoleEnv
 from test_resume import content
 
-from minipg import borders
-from minipg.policy_file import load_policy
-from minipg.state import load_tree
+from minipg import files
+from minipg.algorithms.state import load_tree
+from minipg.commands import evaluate, runs, train
+from minipg.policies.policy_file import load_policy
 
 TRAIN = Path(train.__file__)
 A2C = ["actor_critic", "CartPole-v1", "--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
@@ -156,7 +154,7 @@ def test_a_folder_that_cannot_be_written_any_more(tmp_path, monkeypatch, capsys,
     with monkeypatch.context() as patch:
         patch.setattr(runs, "SECONDS_BETWEEN_WRITES", 0)
         patch.setattr(runs, "SHARE_OF_WRITES", np.inf)
-        patch.setattr(borders.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         assert train.main([*words, "--out", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     check_whole(run)
@@ -179,7 +177,7 @@ def test_a_disk_full_from_the_start_leaves_nothing(tmp_path, monkeypatch, capsys
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(file)
 
-    monkeypatch.setattr(borders.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     assert train.main([*A2C, "--out", str(tmp_path / "run")]) == 2
     assert "--out: expected a folder that can be made, got [Errno 28]" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -5,18 +5,14 @@ import json
 import statistics
 from dataclasses import dataclass
 
-import groups as script
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from strategies import HIDDEN, RNGS
 
-from minipg import contract, enumeration, exact, returns
-from minipg.batch import Batch, columns
-from minipg.check import check_mean
-from minipg.estimators import gradient, gradients
-from minipg.groups import (
+from minipg.commands import groups as script
+from minipg.estimators import returns
+from minipg.estimators.groups import (
     batch_moments,
     dr_grpo,
     grpo,
@@ -25,10 +21,16 @@ from minipg.groups import (
     responses,
     rloo,
 )
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
-from minipg.policy import Policy, softmax_policy
-from minipg.rollout import play_episodes
+from minipg.estimators.score_function import gradient, gradients
+from minipg.experience import enumeration
+from minipg.experience.batch import Batch, columns
+from minipg.experience.rollout import play_episodes
+from minipg.policies.build import softmax_policy
+from minipg.policies.policy import Policy
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.truth import contract, exact
+from minipg.truth.check import check_mean
 
 
 @dataclass

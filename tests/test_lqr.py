@@ -5,20 +5,20 @@ import dataclasses
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from strategies import RNGS
 from test_mdp import OneEnv
 
-from minipg import enumeration, lqr
-from minipg.batch import moments
-from minipg.check import central_difference, check_mean
-from minipg.estimators import gradients
-from minipg.lqr import LQR
-from minipg.lqr_env import LQRVectorEnv
-from minipg.policy import gaussian_policy, softmax_policy
-from minipg.returns import discounts, gae, reward_to_go, td_error, total_return
-from minipg.rollout import play_episodes
+from minipg.estimators.returns import discounts, gae, reward_to_go, td_error, total_return
+from minipg.estimators.score_function import gradients
+from minipg.experience import enumeration
+from minipg.experience.batch import moments
+from minipg.experience.rollout import play_episodes
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.problems import lqr
+from minipg.problems.lqr import LQR
+from minipg.problems.lqr_env import LQRVectorEnv
+from minipg.truth.check import central_difference, check_mean
 
 
 @st.composite

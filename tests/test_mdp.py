@@ -6,14 +6,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import RNGS, mdps
 
-from minipg import exact
-from minipg.check import check_mean
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.truth import exact
+from minipg.truth.check import check_mean
 
 TABLES = ["FrozenLake-v1", "FrozenLake8x8-v1", "CliffWalking-v1", "CliffWalkingSlippery-v1",
           "Taxi-v4"]  # fmt: skip

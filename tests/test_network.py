@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import HIDDEN, RNGS
 
-from minipg import network as network_module
-from minipg.check import complex_step
-from minipg.network import MLP
+from minipg.policies import network as network_module
+from minipg.policies.network import MLP
+from minipg.truth.check import complex_step
 
 SIZES = st.tuples(st.integers(1, 4), HIDDEN, st.integers(1, 4)).map(lambda x: (x[0], *x[1], x[2]))
 
@@ -179,7 +178,7 @@ def test_a_pass_takes_no_new_pages_from_the_kernel():
     code = """
 import resource
 import numpy as np
-from minipg.policy import softmax_policy
+from minipg.policies.policy import softmax_policy
 
 policy, rng = softmax_policy(8, 4, (64, 64)), np.random.default_rng(0)
 theta = policy.init(rng, dtype=np.float32)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from strategies import RNGS
 
-from minipg.optim import adam, adam_init, sgd
+from minipg.steps.optim import adam, adam_init, sgd
 
 
 @given(RNGS)

@@ -5,17 +5,16 @@ from collections.abc import Mapping
 
 import gymnasium as gym
 import numpy as np
-import oracle
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import RNGS, mdps, problems
 
-from minipg import exact
-from minipg.check import complex_step
-from minipg.distributions import Softmax
-from minipg.mdp import TabularMDP
+from minipg.commands import oracle
+from minipg.policies.heads import Softmax
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
+from minipg.truth.check import complex_step
 
 
 def never(*_, **__):

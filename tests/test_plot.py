@@ -5,10 +5,10 @@ import itertools
 import json
 
 import numpy as np
-import plot
 import pytest
-import train
-from options import ALGORITHMS
+
+from minipg.commands import plot, train
+from minipg.commands.options import ALGORITHMS
 
 STEPS = np.arange(100.0, 1100.0, 100.0)
 

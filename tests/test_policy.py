@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import RNGS, policies
 
-from minipg import network
-from minipg.check import complex_step, gradient_error
-from minipg.distributions import Gaussian, Softmax
-from minipg.kfac import factors
-from minipg.natural import fisher_product
-from minipg.network import MLP
-from minipg.policy import Policy, gaussian_policy, multi_softmax_policy, softmax_policy
-from minipg.policy_file import load_policy, save_policy
+from minipg.policies import network
+from minipg.policies.build import gaussian_policy, multi_softmax_policy, softmax_policy
+from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.network import MLP
+from minipg.policies.policy import Policy
+from minipg.policies.policy_file import load_policy, save_policy
+from minipg.steps.kfac import factors
+from minipg.steps.natural import fisher_product
+from minipg.truth.check import complex_step, gradient_error
 
 
 def draw_samples(policy, theta, rng, n=5):

@@ -5,27 +5,29 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from strategies import RNGS, policies
 from test_reinforce import corridor
 
-from minipg import exact
 from minipg.algorithms import acktr, cem, npg, ppo, trpo
-from minipg.check import complex_step
-from minipg.critic import fit_values, td_errors, value_critic
-from minipg.distributions import Gaussian
-from minipg.kfac import average, factors, solve
-from minipg.linalg import conjugate_gradients
-from minipg.loop import AdamSettings, Samples, learn
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
-from minipg.natural import SOLVERS, fisher_matrix, natural_gradient
-from minipg.optim import adam, adam_init
-from minipg.policy import Policy, gaussian_policy, softmax_policy
-from minipg.returns import gae
-from minipg.rollout import adapt, collect, start_stream
-from minipg.surrogate import clipped_surrogate
+from minipg.algorithms.loop import AdamSettings, Samples, learn
+from minipg.estimators.critics import td_errors, value_critic
+from minipg.estimators.fits import fit_values
+from minipg.estimators.returns import gae
+from minipg.estimators.surrogate import clipped_surrogate
+from minipg.experience.environments import adapt
+from minipg.experience.rollout import collect, start_stream
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.policies.heads import Gaussian
+from minipg.policies.policy import Policy
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.steps.kfac import average, factors, solve
+from minipg.steps.linalg import conjugate_gradients
+from minipg.steps.natural import SOLVERS, fisher_matrix, natural_gradient
+from minipg.steps.optim import adam, adam_init
+from minipg.truth import exact
+from minipg.truth.check import complex_step
 
 ALGORITHMS = {"npg": (npg.npg, npg.Settings), "trpo": (trpo.trpo, trpo.Settings),
               "ppo": (ppo.ppo, ppo.Settings), "acktr": (acktr.acktr, acktr.Settings)}  # fmt: skip

@@ -4,18 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from strategies import HIDDEN, RNGS
 
-from minipg import enumeration, exact
 from minipg.algorithms.reinforce import BASELINES, Settings, estimate, reinforce
-from minipg.batch import Batch
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
-from minipg.optim import adam, adam_init
-from minipg.policy import softmax_policy
-from minipg.rollout import play_episodes
+from minipg.experience import enumeration
+from minipg.experience.batch import Batch
+from minipg.experience.rollout import play_episodes
+from minipg.policies.build import softmax_policy
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.steps.optim import adam, adam_init
+from minipg.truth import exact
 
 
 @st.composite
@@ -81,7 +81,7 @@ def test_power_a_baseline_that_sees_its_own_game_is_caught(mdp, rng):
     batch, _ = enumeration.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
     truth = exact.policy_gradient(mdp, policy, theta)
     assume(np.abs(truth).max() > 1e-3)
-    from minipg.estimators import gradient
+    from minipg.estimators.score_function import gradient
 
     mean = 0.0
     for i, p in enumerate(batch.weight):

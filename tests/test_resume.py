@@ -8,28 +8,16 @@ import os
 import tracemalloc
 from types import SimpleNamespace
 
-import evaluate
 import gymnasium as gym
 import numpy as np
 import pytest
-import runs
-import train
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
-from hypothesis import Phase, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, example, given, settings, strategies as st
 from strategies import RNGS, SEEDS
 from test_lqr import problems
 from test_reinforce import corridor
 
-from minipg.distributions import Gaussian, Softmax
-from minipg.kfac import Factors
-from minipg.lqr_env import LQRVectorEnv
-from minipg.mdp_env import TabularVectorEnv
-from minipg.multi_softmax import MultiSoftmax
-from minipg.optim import AdamState
-from minipg.policy_file import load_policy, save_policy
-from minipg.rollout import Stream, adapt, make_envs, play_episodes, policy_for, recent_returns
-from minipg.state import (
+from minipg.algorithms.state import (
     ATTRIBUTES,
     State,
     environment_state,
@@ -37,6 +25,16 @@ from minipg.state import (
     restore_environments,
     save_tree,
 )
+from minipg.commands import evaluate, runs, train
+from minipg.experience.environments import adapt, make_envs, policy_for, recent_returns
+from minipg.experience.rollout import Stream, play_episodes
+from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.multi_softmax import MultiSoftmax
+from minipg.policies.policy_file import load_policy, save_policy
+from minipg.problems.lqr_env import LQRVectorEnv
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.steps.kfac import Factors
+from minipg.steps.optim import AdamState
 
 PPO = ["ppo", "CartPole-v1", "--steps", "3000", "--num-envs", "4", "--epochs", "1"]
 
@@ -264,10 +262,10 @@ def content(run):
 
 OWN = """
 import gymnasium as gym, numpy as np
-from minipg.lqr import LQR
-from minipg.lqr_env import LQRVectorEnv
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
+from minipg.problems.lqr import LQR
+from minipg.problems.lqr_env import LQRVectorEnv
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
 def lqr(num_envs, max_episode_steps):
     one = np.eye(1)
     return LQRVectorEnv(LQR(0.9 * one, one, one, one, one, np.zeros(1), one, 0.9), num_envs,

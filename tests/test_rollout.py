@@ -4,22 +4,16 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Sequence, Tuple
-from toy import Toy, vector
 
-from minipg import exact
-from minipg.check import check_mean
-from minipg.mdp import TabularMDP
-from minipg.mdp_env import TabularVectorEnv
-from minipg.policy import Policy, softmax_policy
-from minipg.rollout import (
-    adapt,
-    collect,
-    make_envs,
-    play_episodes,
-    policy_for,
-    start_stream,
-    to_env,
-)
+from minipg.experience.environments import adapt, make_envs, policy_for, to_env
+from minipg.experience.rollout import collect, play_episodes, start_stream
+from minipg.museum.toy import Toy, vector
+from minipg.policies.build import softmax_policy
+from minipg.policies.policy import Policy
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.truth import exact
+from minipg.truth.check import check_mean
 
 
 def play(envs, seed=0, dtype=np.float64):

@@ -7,26 +7,21 @@ import sys
 from pathlib import Path
 
 import calibrate
-import cli
-import estimators
 import gymnasium as gym
 import numpy as np
-import options
-import plot
 import pytest
-import runs
 import stress
-import train
-import verify
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
-from presets import PRESETS
 
-from claims.problem import Row
 from minipg.algorithms import actor_critic, reinforce
-from minipg.policy import gaussian_policy, softmax_policy
-from minipg.policy_file import load_policy, save_policy
-from minipg.rollout import make_envs, play_episodes
-from minipg.verdict import Verdict
+from minipg.claims.problem import Row
+from minipg.commands import cli, estimators, options, plot, runs, train, verify
+from minipg.commands.presets import PRESETS
+from minipg.experience.environments import make_envs
+from minipg.experience.rollout import play_episodes
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.policies.policy_file import load_policy, save_policy
+from minipg.truth.verdict import Verdict
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SHORT = ["reinforce", "CartPole-v1", "--steps", "500", "--num-envs", "4"]

@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import sweep
-import train
 from test_faults import check_whole, state_and_figures, stop_after
 from test_resume import edit
+
+from minipg.commands import sweep, train
 
 TINY = ["--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
 SHORT = [*TINY, "--steps", "300"]

@@ -2,25 +2,22 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from strategies import RNGS, mdps, nodes, policies, problems
 
-from minipg import exact
-from minipg.check import central_difference, complex_step
-from minipg.linalg import backtrack, conjugate_gradients
-from minipg.mdp import TabularMDP
-from minipg.natural import fisher_matrix, fisher_product, trust_region_step
-from minipg.surrogate import (
-    batch_surrogate,
-    batch_surrogate_gradient,
+from minipg.estimators.surrogate import batch_surrogate, batch_surrogate_gradient, ratio
+from minipg.problems.mdp import TabularMDP
+from minipg.steps.linalg import backtrack, conjugate_gradients
+from minipg.steps.natural import fisher_matrix, fisher_product, trust_region_step
+from minipg.truth import exact
+from minipg.truth.check import central_difference, complex_step
+from minipg.truth.performance import (
     improve,
     kl,
     lower_bound,
     mean_kl,
     penalty,
     performance_difference,
-    ratio,
     surrogate,
 )
 
@@ -60,7 +57,7 @@ def test_every_line_of_the_proof(problem, rng):
     """The six lines of the slide, each by enumeration under π̃ of the unrolled table."""
     mdp, pi = problem.start, problem.pi
     new = draw_pi(mdp, rng, pi)
-    from minipg.enumeration import enumerate_trajectories
+    from minipg.experience.enumeration import enumerate_trajectories
 
     batch, states = enumerate_trajectories(mdp, new)
     gamma_t = mdp.gamma ** np.arange(len(batch.rewards))[:, None] * batch.valid

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.optimize import brentq
 from scipy.stats import binom
 from strategies import RNGS, SEEDS
 
-from minipg.verdict import Verdict, assert_unbiased, check_unbiased
+from minipg.truth.verdict import Verdict, assert_unbiased, check_unbiased
 
 TRUTH = np.array([1.0, -2.0, 0.0])
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from minipg.borders import Array, check_range
-from minipg.critic import VCritic
-from minipg.kfac import Factors, average, factors, network_factors, network_solve, solve
-from minipg.loop import LoopSettings, Samples, learn
-from minipg.natural import fisher_product, uniform
-from minipg.policy import Policy
-from minipg.rollout import Envs
-from minipg.state import State
+from minipg.algorithms.loop import LoopSettings, Samples, learn
+from minipg.algorithms.state import State
+from minipg.estimators.critics import VCritic
+from minipg.experience.environments import Envs
+from minipg.policies.policy import Policy
+from minipg.steps.kfac import Factors, average, factors, network_factors, network_solve, solve
+from minipg.steps.natural import fisher_product, uniform
+from minipg.validate import Array, check_range
 
 
 @dataclass(frozen=True)

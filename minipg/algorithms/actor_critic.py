@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minipg.batch import Batch
-from minipg.borders import Array, check_finite, check_range
-from minipg.critic import make_critic, td_errors
-from minipg.optim import OPTIMISERS, clip_norm
-from minipg.policy import Policy
-from minipg.returns import gae, normalize
-from minipg.rollout import Envs, collect, recent_returns, start_stream
-from minipg.state import State
+from minipg.algorithms.state import State
+from minipg.estimators.critics import make_critic, td_errors
+from minipg.estimators.returns import gae, normalize
+from minipg.experience.batch import Batch
+from minipg.experience.environments import Envs, recent_returns
+from minipg.experience.rollout import collect, start_stream
+from minipg.policies.policy import Policy
+from minipg.steps.optim import OPTIMISERS, clip_norm
+from minipg.validate import Array, check_finite, check_range
 
 TARGETS = {"td": 0.0, "mc": 1.0}  # the λ of the critic's target
 

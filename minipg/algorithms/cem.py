@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minipg.borders import Array, check_range
-from minipg.policy import Policy
-from minipg.rollout import Envs, play_episodes
-from minipg.state import State
+from minipg.algorithms.state import State
+from minipg.experience.environments import Envs
+from minipg.experience.rollout import play_episodes
+from minipg.policies.policy import Policy
+from minipg.validate import Array, check_range
 
 
 @dataclass(frozen=True)

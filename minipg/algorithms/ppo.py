@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from minipg.borders import Array, check_range
-from minipg.loop import AdamSettings, Samples, learn
-from minipg.optim import AdamState, adam, adam_init, clip_norm
-from minipg.policy import Policy
-from minipg.rollout import Envs
-from minipg.state import State
-from minipg.surrogate import clipped_surrogate
+from minipg.algorithms.loop import AdamSettings, Samples, learn
+from minipg.algorithms.state import State
+from minipg.estimators.surrogate import clipped_surrogate
+from minipg.experience.environments import Envs
+from minipg.policies.policy import Policy
+from minipg.steps.optim import AdamState, adam, adam_init, clip_norm
+from minipg.validate import Array, check_range
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minipg.batch import Batch
-from minipg.borders import Array, check_finite, check_range
-from minipg.estimators import (
-    constant_baseline,
-    gradient,
-    gradients,
-    optimal_baseline,
-    time_baseline,
-)
-from minipg.optim import adam, adam_init
-from minipg.policy import Policy
-from minipg.returns import discounts, reward_to_go
-from minipg.rollout import Envs, play_episodes
-from minipg.state import State
+from minipg.algorithms.state import State
+from minipg.estimators.baselines import constant_baseline, optimal_baseline, time_baseline
+from minipg.estimators.returns import discounts, reward_to_go
+from minipg.estimators.score_function import gradient, gradients
+from minipg.experience.batch import Batch
+from minipg.experience.environments import Envs
+from minipg.experience.rollout import play_episodes
+from minipg.policies.policy import Policy
+from minipg.steps.optim import adam, adam_init
+from minipg.validate import Array, check_finite, check_range
 
 BASELINES = ("none", "constant", "time", "optimal", "optimal-per-parameter")
 

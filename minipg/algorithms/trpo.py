@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from minipg.borders import Array
-from minipg.linalg import backtrack
-from minipg.loop import NaturalSettings, Samples, learn
-from minipg.natural import natural_gradient, trust_region_step, uniform
-from minipg.policy import Policy
-from minipg.rollout import Envs
-from minipg.state import State
+from minipg.algorithms.loop import NaturalSettings, Samples, learn
+from minipg.algorithms.state import State
+from minipg.experience.environments import Envs
+from minipg.policies.policy import Policy
+from minipg.steps.linalg import backtrack
+from minipg.steps.natural import natural_gradient, trust_region_step, uniform
+from minipg.validate import Array
 
 Settings = NaturalSettings
 

@@ -10,15 +10,16 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from oracle import grid_world
 from tqdm import tqdm
 
 from bench.timing import Piece, Row, exponents, interleave
-from minipg import exact
-from minipg.distributions import Softmax
-from minipg.natural import fisher_product, uniform
-from minipg.policy import Policy, gaussian_policy, softmax_policy
-from minipg.returns import gae, td_error
+from minipg.commands.oracle import grid_world
+from minipg.estimators.returns import gae, td_error
+from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.policies.heads import Softmax
+from minipg.policies.policy import Policy
+from minipg.steps.natural import fisher_product, uniform
+from minipg.truth import exact
 
 POLICIES = {"softmax 8-64-64-4": softmax_policy(8, 4, (64, 64)),
             "Gaussian 17-64-64-6": gaussian_policy(17, 6, (64, 64))}  # fmt: skip

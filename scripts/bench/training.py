@@ -8,12 +8,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
-from options import ALGORITHMS, parser, settings_of
 from tqdm import tqdm
 
 from bench.timing import Row, interleave_rates
 from bench.watch import Watch
-from minipg.rollout import Envs, make_envs, policy_for
+from minipg.commands.options import ALGORITHMS, parser, settings_of
+from minipg.experience.environments import Envs, make_envs, policy_for
 
 THRESHOLD = 475  # CartPole-v1's reward_threshold
 WIDEST = {  # the most environments that are of use, beside the presets

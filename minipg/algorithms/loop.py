@@ -1,0 +1,150 @@
+"""The loop of NPG, TRPO, PPO and ACKTR: play, GAE, the method's own update, refit the critic."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minipg.algorithms.state import State
+from minipg.estimators.critics import VCritic, td_errors, value_critic
+from minipg.estimators.fits import fit_values
+from minipg.estimators.returns import gae, normalize
+from minipg.experience.environments import Envs, recent_returns
+from minipg.experience.rollout import collect, start_stream
+from minipg.policies.policy import Policy
+from minipg.steps.natural import SOLVERS
+from minipg.steps.optim import AdamState, adam_init, sgd_init
+from minipg.validate import Array, check_finite, check_range
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """Options of every such method; ValueError for one out of its range."""
+
+    gamma: float = field(default=0.99, metadata={"help": "discount γ of the rewards, in [0, 1]"})
+    lam: float = field(default=0.95, metadata={"help": "λ of GAE, in [0, 1]"})
+    n_steps: int = field(default=64, metadata={"help": "steps of each game an iteration"})
+
+    def __post_init__(self) -> None:
+        check_range("gamma", self.gamma, 0, 1)
+        check_range("lam", self.lam, 0, 1)
+        check_range("n_steps", self.n_steps, 1)
+
+
+@dataclass(frozen=True)
+class AdamSettings(LoopSettings):
+    """What NPG, TRPO and PPO add: their critic's Adam."""
+
+    critic_learning_rate: float = field(default=0.003, metadata={"help": "of the critic's Adam"})
+    critic_epochs: int = field(default=10, metadata={"help": "passes of the critic over a batch"})
+    critic_minibatch: int = field(default=64, metadata={"help": "samples of a step of the critic"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("critic_learning_rate", self.critic_learning_rate, 0)
+        check_range("critic_epochs", self.critic_epochs, 1)
+        check_range("critic_minibatch", self.critic_minibatch, 1)
+
+
+@dataclass(frozen=True)
+class NaturalSettings(AdamSettings):
+    """What NPG and TRPO add."""
+
+    delta: float = field(default=0.01, metadata={"help": "mean KL of a step, in nats"})
+    solver: str = field(
+        default="cg",
+        metadata={"choices": SOLVERS, "help": "of H x = g: conjugate gradients, or cholesky of a "
+                  "dense H (few parameters)"},
+    )  # fmt: skip
+    cg_iterations: int = field(default=10, metadata={"help": "of conjugate gradients"})
+    damping: float = field(default=0.1, metadata={"help": "added to H's diagonal, to solve only"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("delta", self.delta, np.finfo(float).tiny)
+        check_range("cg_iterations", self.cg_iterations, 1)
+        check_range("damping", self.damping, 0)
+        if self.solver not in SOLVERS:
+            raise ValueError(f"solver: expected one of {SOLVERS}, got {self.solver!r}")
+
+
+class Samples(NamedTuple):
+    """What an update sees: obs (N, D), actions (N, …), log π_θk(a|s) (N,), ψ (N,) scaled GAE."""
+
+    obs: Array
+    actions: Array
+    log_prob: Array
+    psi: Array
+
+
+Update = Callable[
+    [Policy, Array, Samples, Any, Any, np.random.Generator], tuple[Array, Any, dict[str, float]]
+]
+Refit = Callable[[VCritic, Array, Any, Array, Array, Any, np.random.Generator], tuple[Array, Any]]
+
+
+def adam_refit(
+    critic: VCritic, phi: Array, state: AdamState | None, obs: Array, target: Array,
+    settings: AdamSettings, rng: np.random.Generator,
+) -> tuple[Array, AdamState]:  # fmt: skip
+    """E15 φ and its state after the epochs of Adam; state None: the first."""
+    state = adam_init(phi) if state is None else state
+    return fit_values(critic, phi, state, obs, target, settings.critic_epochs,
+                      settings.critic_minibatch, settings.critic_learning_rate, rng)  # fmt: skip
+
+
+def learn(
+    envs: Envs,
+    policy: Policy,
+    start: Array | State,
+    settings: LoopSettings,
+    steps: int,
+    rng: np.random.Generator,
+    update: Update,
+    init: Callable[[Array], Any] = sgd_init,
+    refit: Refit = adam_refit,
+) -> Iterator[tuple[State, dict[str, float]]]:
+    """Yield the state and a record of named figures after each iteration, until `steps` are played.
+
+    start: θ, or a state that was yielded, to go on from. init: θ ↦ the update's first state.
+    update: (policy, θ, samples, settings, state, rng) ↦ (θ, state, figures).
+    refit: (critic, φ, state, obs (N, D), target (N,), settings, rng) ↦ (φ, state), after the
+    update: fitted before, V would have seen this batch's returns, and ψ with it.
+    γ^t is dropped, as the slides do (errata 7).
+    """
+    critic = value_critic(policy)
+    if not isinstance(start, State):
+        start = State(start, init(start), critic.init(rng, start.dtype))
+    theta, state, phi, phi_state, stream, env_steps, _ = start
+    stream = stream or start_stream(envs, theta, rng)
+    while env_steps < steps:
+        batch, stream = collect(envs, policy, theta, rng, settings.n_steps, stream)
+        env_steps += batch.rewards.size
+        if not batch.num_steps:  # nothing but resets
+            continue
+        delta, values = td_errors(critic, phi, theta, batch, settings.gamma)
+        adv = gae(delta, batch.ends, settings.gamma, settings.lam)
+        samples = Samples(
+            batch.obs[:-1][batch.valid], batch.actions[batch.valid], batch.log_prob[batch.valid],
+            normalize(adv, batch.valid)[batch.valid],
+        )  # fmt: skip
+        before = policy.eta(theta, samples.obs)
+        theta, state, figures = update(policy, theta, samples, settings, state, rng)
+        check_finite("parameters after the step", theta)
+        target = (values + adv)[batch.valid]
+        phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, settings, rng)
+        eta = policy.eta(theta, samples.obs)
+        episodes, mean_return, mean_length = recent_returns(envs)
+        yield (
+            State(theta, state, phi, phi_state, stream, env_steps, episodes),
+            {
+                "env_steps": env_steps,
+                "episodes": episodes,
+                "mean_return": mean_return,
+                "mean_length": mean_length,
+                "entropy": float(policy.head.entropy(eta).mean()),
+                "kl": float(policy.head.kl(eta, before).mean()),
+                **figures,
+            },
+        )

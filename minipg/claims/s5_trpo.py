@@ -1,0 +1,123 @@
+"""Section 5, the algorithms: E38, E45–E48."""
+
+import numpy as np
+from scipy.optimize import brentq
+
+from minipg.algorithms import npg, trpo
+from minipg.algorithms.loop import Samples
+from minipg.claims.problem import Problem, Row, claim, worst
+from minipg.claims.s5_quadratic import some
+from minipg.estimators.surrogate import clipped_surrogate
+from minipg.policies.build import softmax_policy
+from minipg.steps.kfac import factors
+from minipg.steps.linalg import backtrack, conjugate_gradients
+from minipg.steps.natural import fisher_matrix, fisher_product, trust_region_step
+from minipg.truth import exact, performance
+from minipg.truth.check import central_difference, gradient_error
+
+
+@claim("E38", "max L with mean KL ≤ δ: TRPO's step against the best table, π̃ ∝ π e^{βA}")
+def trust_region_problem(p: Problem) -> Row:
+    pi, features = p.policy.probs(p.theta, p.mdp.features), p.mdp.features
+    visits, advantage = exact.visits(p.mdp, pi, p.mdp.gamma), exact.advantages(p.mdp, pi)
+    weight, delta = visits / visits.sum(), 0.01
+
+    def measure(new: np.ndarray) -> tuple[float, float]:
+        return float(visits @ (new * advantage).sum(1)), float(weight @ performance.kl(new, pi))
+
+    def tilted(log_beta: float) -> np.ndarray:
+        new = pi * np.exp(np.exp(log_beta) * (advantage - advantage.max(1, keepdims=True)))
+        return new / new.sum(1, keepdims=True)
+
+    h = fisher_product(p.policy, p.theta, features, weight)
+    g = exact.policy_gradient(p.mdp, p.policy, p.theta)
+    x = conjugate_gradients(h, g, 200).x
+    step = trust_region_step(x, float(x @ h(x)), delta)
+    search = backtrack(p.theta, step, lambda x: measure(p.policy.probs(x, features)), delta)
+    gain, kl = measure(p.policy.probs(search.theta, features))
+    greedy = measure(tilted(30.0))
+    beta = 30.0 if greedy[1] <= delta else brentq(lambda b: measure(tilted(b))[1] - delta, -60, 30)
+    most = measure(tilted(beta))[0]
+    return Row(f"KL / δ = {kl / delta:.4f}, gain {gain / most:.4f} of the most possible",
+               worst(0, kl / delta - 1, gain / most - 1, -gain), 1e-9)  # fmt: skip
+
+
+def _samples(p: Problem) -> Samples:
+    """Actions at at most 300 of the observations played, of size 1 at most, with a random ψ."""
+    obs = p.played.obs[:-1][p.played.valid][:300]
+    obs = obs / max(1.0, float(np.abs(obs).max()))
+    actions, log_prob = p.policy.sample(p.theta, obs, p.rng)
+    return Samples(obs, actions, log_prob, p.rng.standard_normal(len(obs)))
+
+
+@claim("E45", "NPG: the step along H⁻¹g has KL δ to second order, whatever the damping")
+def natural_step(p: Problem) -> Row:
+    samples, ratios = _samples(p), []
+    for delta in (0.01, 1e-8):
+        settings = npg.Settings(delta=delta, damping=0.01, cg_iterations=20)
+        new = npg.update(p.policy, p.theta, samples, settings, None, p.rng)[0]
+        ratios.append(p.policy.kl(new, p.theta, samples.obs).mean() / delta)
+    return Row(f"KL / δ = {ratios[0]:.4f} at δ = 0.01, {ratios[1]:.6f} at 1e-8",
+               abs(ratios[1] - 1), 1e-2)  # fmt: skip
+
+
+@claim("E46", "TRPO's line search: L ≥ 0 and KL ≤ δ on the whole batch, or θ to the bit")
+def line_search(p: Problem) -> Row:
+    samples, errors, told = _samples(p), [], []
+    for delta in (0.01, 1.0):
+        settings = trpo.Settings(delta=delta, damping=1e-3)
+        new, _, figures = trpo.update(p.policy, p.theta, samples, settings, None, p.rng)
+        rho = np.exp(p.policy.log_prob(new, samples.obs, samples.actions) - samples.log_prob)
+        kl = p.policy.kl(new, p.theta, samples.obs).mean()
+        stays = figures["accepted"] or new.tobytes() == p.theta.tobytes()
+        errors += [kl - delta, -((rho - 1) * samples.psi).mean(), float(not stays)]
+        told.append(f"δ = {delta:g}: accepted {figures['accepted']} after {figures['tried']}")
+    return Row("; ".join(told), worst(0, *errors), 1e-12)
+
+
+@claim("E47", "PPO's clipped surrogate: its gradient at θ_k is ∇L, and is 0 where clipped")
+def clipped(p: Problem) -> Row:
+    obs, n = p.mdp.features[:30], p.mdp.num_actions
+    obs, actions = np.repeat(obs, n, 0), np.tile(np.arange(n), len(obs))
+    log_prob, psi = p.policy.log_prob(p.theta, obs, actions), p.rng.standard_normal(len(obs))
+    _, at_k, _ = clipped_surrogate(p.policy, p.theta, obs, actions, log_prob, psi, 0.2)
+    plain = p.policy.weighted_score(p.theta, obs, actions, psi / len(obs))
+    shifted = log_prob - np.where(psi > 0, 1.0, -1.0)  # every ratio beyond its clip
+    _, none, outside = clipped_surrogate(p.policy, p.theta, obs, actions, shifted, psi, 0.2)
+
+    def value(x: np.ndarray) -> float:
+        return clipped_surrogate(p.policy, x, obs, actions, log_prob - 0.1, psi, 0.2)[0]
+
+    _, inside, _ = clipped_surrogate(p.policy, p.theta, obs, actions, log_prob - 0.1, psi, 0.2)
+    step = 1e-6 / max(1.0, float(np.abs(obs).max()))
+    error = worst(
+        np.abs(at_k - plain).max(), np.abs(none).max(), 1 - outside,
+        gradient_error(value, inside, p.theta, p.rng,
+                       difference=lambda f, x, v: central_difference(f, x, v, step)),
+    )  # fmt: skip
+    return Row("all actions of 30 states; differences between the kinks", error, 1e-6)
+
+
+@claim("E48", "K-FAC: A ⊗ G is the Fisher block for one observation; over many, an approximation")
+def kronecker(p: Problem) -> Row:
+    """The linear policy at one observation; then a 4-8-8 network over 30 random ones."""
+    obs = some(p)[0][:1]
+    ((a, g),) = factors(p.policy, p.theta, obs).layers[-1:]
+    v = p.rng.standard_normal(len(p.theta))
+    last = p.policy.network.slices[-1][0]
+    only = np.zeros_like(v)
+    only[last] = v[last]
+    exactly = fisher_product(p.policy, p.theta, obs, np.ones(1))(only)[last]
+    got = (a @ v[last].reshape(len(a), len(g)) @ g).ravel()
+    rng = np.random.default_rng(p.seed)  # of its own: the README quotes the figures
+    deep, many = softmax_policy(4, p.mdp.num_actions, (8, 8)), rng.standard_normal((30, 4))
+    theta = deep.init(rng, 1.0)
+    whole = fisher_matrix(deep, theta, many, np.full(30, 1 / 30))
+    off = []
+    kronecker = factors(deep, theta, many).layers
+    for (at, _), (a, g) in zip(deep.network.slices, kronecker, strict=True):
+        block = whole[at, at]
+        off.append(np.linalg.norm(np.kron(a, g) - block) / np.linalg.norm(block))
+    told = ", ".join(f"{x:.0%}" for x in off)
+    return Row(f"one observation; a 4-8-8 network's blocks over 30 are off by {told} (Frobenius)",
+               float(np.abs(got - exactly).max()), 1e-10)  # fmt: skip

@@ -1,0 +1,52 @@
+"""The table that claims are asked of, and its start, short enough to enumerate."""
+
+import numpy as np
+
+from minipg.policies.policy import Policy
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
+
+MOST_TRAJECTORIES, MOST_STARTS = 15_000, 20
+
+
+def read_table(table: str, gamma: float | None) -> TabularMDP:
+    """A file's table, which has its own γ, or an environment's; ValueError if it is neither."""
+    if not table.endswith(".npz"):
+        return TabularMDP.from_env(table, 0.99 if gamma is None else gamma)
+    if gamma is not None:
+        raise ValueError("--gamma: expected with an ENV only, a file has its own")
+    return TabularMDP.from_npz(table)
+
+
+def unrolled_start(
+    mdp: TabularMDP, policy: Policy, theta: np.ndarray, trajectories: int = MOST_TRAJECTORIES,
+    starts: int = MOST_STARTS,
+) -> TabularMDP:  # fmt: skip
+    """The table unrolled from the states where the action matters most, as far as is enumerable."""
+    pi = policy.probs(theta, mdp.features)
+    q = exact.action_values(mdp, exact.state_values(mdp, pi))
+    matters = np.ptp(q, axis=1)
+    most = np.argsort(-matters, kind="stable")[:starts]
+    most = most[matters[most] > 1e-9 * np.abs(q).max()]
+    if not len(most):
+        raise ValueError("table: expected a state where the action matters, got none")
+    start = np.zeros(mdp.num_states)
+    start[most] = 1 / len(most)
+    while len(most) > 1 and _count(mdp, start, 1) > trajectories:
+        most = most[: len(most) // 2]
+        start = np.zeros(mdp.num_states)
+        start[most] = 1 / len(most)
+    horizon = 1
+    while horizon < 20 and _count(mdp, start, horizon + 1) <= trajectories:
+        horizon += 1
+    return mdp.with_start(start).unroll(horizon)
+
+
+def _count(mdp: TabularMDP, start: np.ndarray, horizon: int) -> float:
+    """How many trajectories of at most `horizon` steps leave the start states."""
+    paths = np.ones(mdp.num_states)  # from each state, with no step left
+    state = mdp.row // mdp.num_actions
+    for _ in range(horizon):
+        after = np.where(mdp.terminated, 1.0, paths[mdp.next_state])
+        paths = np.bincount(state, after, mdp.num_states)
+    return float(paths[start > 0].sum())

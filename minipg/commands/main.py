@@ -1,0 +1,34 @@
+"""minipg COMMAND …: one module a command, imported when it is asked for."""
+
+import sys
+from importlib import import_module
+
+from minipg import __version__
+from minipg.commands import cli
+
+COMMANDS = {
+    "verify": "every equation of the lecture on a transition table; --bugs: the bug museum",
+    "train": "a policy on a Gymnasium environment, into a run folder",
+    "evaluate": "a trained policy on fresh episodes",
+    "sweep": "many runs side by side, and their table",
+    "plot": "learning curves of run folders",
+    "estimators": "bias and variance of every ψ_t on a table, exactly",
+    "groups": "bias and variance of RLOO, GRPO and the like, exactly",
+    "oracle": "exact J and ∇J of a million states",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command's exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] in COMMANDS:
+        status: int = import_module(f"minipg.commands.{words[0]}").main(words[1:])
+        return status
+    lines = "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
+    parser = cli.Parser(prog="minipg", usage="minipg COMMAND …", formatter_class=cli.Raw,
+                        description=f"commands:\n{lines}",
+                        epilog="minipg COMMAND --help says more")  # fmt: skip
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the above")
+    parser.add_argument("--version", action="version", version=f"minipg {__version__}")
+    parser.parse_args(words)
+    return 0

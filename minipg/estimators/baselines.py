@@ -1,0 +1,58 @@
+"""Baselines b: they add no bias if no column sees its own sample, and change the variance.
+
+Axes: T steps, B columns, P parameters.
+"""
+
+import numpy as np
+
+from minipg.experience.batch import Batch
+from minipg.validate import Array, check_shape
+
+
+def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
+    """Σ above / Σ below over the last axis (B), kept; 0 where nothing is below.
+
+    leave_one_out: for each column over the others only, so that no sample sees its own.
+    """
+    num, den = (
+        _sum_of_others(x) if leave_one_out else x.sum(-1, keepdims=True) for x in (above, below)
+    )
+    return np.divide(num, den, out=np.zeros(den.shape, num.dtype), where=den > 0)
+
+
+def _sum_of_others(x: Array) -> Array:
+    """Σ over the last axis without the own column: those before and those after, never x − x."""
+    zero = np.zeros((*x.shape[:-1], 1), x.dtype)
+    before = np.concatenate([zero, np.cumsum(x, -1)[..., :-1]], -1)
+    after = np.concatenate([np.cumsum(x[..., ::-1], -1)[..., -2::-1], zero], -1)
+    return before + after
+
+
+def constant_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
+    """E08 b = the mean of ψ over all steps (1, 1), or (1, B) with leave_one_out."""
+    check_shape("psi", psi, batch.rewards.shape)
+    weight = batch.weight * batch.valid
+    return _ratio_of_means((weight * psi).sum(0), weight.sum(0), leave_one_out)[None]
+
+
+def time_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
+    """E08 b_t = the mean of ψ_t over the columns still running at t (T, 1), or (T, B)."""
+    check_shape("psi", psi, batch.rewards.shape)
+    weight = batch.weight * batch.valid
+    return _ratio_of_means(weight * psi, weight, leave_one_out)
+
+
+def optimal_baseline(
+    estimates: Array, scores: Array, weight: Array, per_parameter: bool, leave_one_out: bool = False
+) -> Array:
+    """E09 the b of lowest variance of estimates − b · scores, both (B, P), where E scores = 0.
+
+    With scores Y = Σ_t ∇log π and estimates X = Y R this is the slides' b = E Y² R / E Y²,
+    per parameter (1, P), or b = E‖Y‖² R / E‖Y‖² for the summed variance (1, 1) (errata 9).
+    In general b = E XY / E Y², from Var(X − bY) = Var X − 2b E XY + b² E Y².
+    leave_one_out: (B, P) or (B, 1), for each column from the others.
+    """
+    above, below = weight * (estimates * scores).T, weight * (scores**2).T  # (P, B)
+    if not per_parameter:
+        above, below = above.sum(0, keepdims=True), below.sum(0, keepdims=True)
+    return _ratio_of_means(above, below, leave_one_out).T

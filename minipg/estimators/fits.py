@@ -1,0 +1,50 @@
+"""Fits of linear and deep values to their targets (E13, E15)."""
+
+import numpy as np
+
+from minipg.estimators.critics import VCritic
+from minipg.steps.optim import AdamState, adam
+from minipg.validate import Array, check_range
+
+
+def fit_values(
+    critic: VCritic,
+    phi: Array,
+    state: AdamState,
+    obs: Array,
+    target: Array,
+    epochs: int,
+    minibatch: int,
+    learning_rate: float,
+    rng: np.random.Generator,
+) -> tuple[Array, AdamState]:
+    """E15 φ after `epochs` passes of Adam over ½ (V − y)², in minibatches; y (N,) constant."""
+    for _ in range(epochs):
+        for chosen in np.array_split(rng.permutation(len(obs)), max(1, len(obs) // minibatch)):
+            empty = np.zeros(0)
+            g = critic.gradient(phi, empty, obs[chosen], empty, target[chosen], empty)
+            phi, state = adam(phi, -g, state, learning_rate)
+    return phi, state
+
+
+def least_squares(features: Array, target: Array, weight: Array) -> Array:
+    """E13, E15 w (F,) of least Σ_n weight_n (features_n·w − y_n)², the shortest where many are.
+
+    With y = G_t this is the fixed point of Monte-Carlo fits; with features = scores and y = A^π
+    it is H⁻¹∇J, the natural gradient (Kakade 2001).
+    """
+    root = np.sqrt(weight)
+    return np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)[0]
+
+
+def lstd(
+    features: Array, next_features: Array, rewards: Array, weight: Array, gamma: float
+) -> Array:
+    """E15 w (F,) of E φ (r + γ φ′·w − φ·w) = 0, the fixed point of bootstrapped fits.
+
+    next_features (N, F) are 0 after a termination. Source: Bradtke & Barto 1996.
+    """
+    check_range("gamma", gamma, 0, 1)
+    weighted = features * weight[:, None]
+    matrix = weighted.T @ (features - gamma * next_features)
+    return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=1e-10)[0]

@@ -1,0 +1,63 @@
+"""The surrogate L, its bound, and the loop that never lowers J (section 5), exact and from a Batch.
+
+Axes: S states, A actions, T steps, B columns, P parameters; pi and pi_new (S, A) are π and π̃.
+KL(p‖q) = E_p log p/q, in nats, its direction in the arguments.
+"""
+
+import numpy as np
+
+from minipg.experience.batch import Batch
+from minipg.policies.policy import Policy
+from minipg.validate import Array, check_finite, check_range, check_shape
+
+
+def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> float:
+    """E33 L(θ) = E Σ_t (π_θ/π_θk)(a_t|s_t) ψ_t from a batch of π_θk; ψ (T, B) with its γ^t.
+
+    The slides leave Σ_t γ^t out (errata 6).
+    """
+    check_shape("psi", psi, batch.rewards.shape)
+    return float((batch.weight * batch.valid * ratio(policy, theta, batch) * psi).sum())
+
+
+def batch_surrogate_gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
+    """E35 ∇L(θ) = E Σ_t (π_θ/π_θk) ∇log π_θ ψ_t (P,); at θ_k the policy gradient."""
+    check_shape("psi", psi, batch.rewards.shape)
+    weighted = (batch.weight * ratio(policy, theta, batch) * psi)[batch.valid]
+    obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
+    return policy.weighted_score(theta, obs, actions, weighted)
+
+
+def ratio(policy: Policy, theta: Array, batch: Batch) -> Array:
+    """π_θ(a_t|s_t)/π_θk(a_t|s_t) (T, B), θ_k that of the batch: 1 to the bit at θ_k."""
+    return np.exp(policy.log_prob(theta, batch.obs[:-1], batch.actions) - batch.log_prob)
+
+
+def clipped_surrogate(
+    policy: Policy,
+    theta: Array,
+    obs: Array,
+    actions: Array,
+    log_prob: Array,
+    psi: Array,
+    clip: float,
+) -> tuple[float, Array, float]:
+    """E47 mean of min(ρψ, clip(ρ, 1 ± ε)ψ), its gradient (P,), and the share of samples outside.
+
+    ρ = π_θ(a|s)/π_θk(a|s), log_prob (N,) that of θ_k. The gradient is mean ρ ψ ∇log π of the
+    samples inside, exactly 0 of those that the minimum clips; at θ_k it is the policy gradient.
+    """
+    check_range("number of samples", len(obs), 1)
+    policy.head.check_actions(actions, obs.shape[:-1])
+    check_shape("log_prob", log_prob, obs.shape[:-1])
+    check_shape("psi", psi, obs.shape[:-1])
+    check_finite("psi", psi)
+    eta, tape = policy.forward(theta, obs)
+    rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
+    up = psi > 0
+    bound = np.where(up, 1 + clip, 1 - clip)
+    outside = np.where(up, rho > bound, rho < bound)
+    value = (np.where(outside, bound, rho) * psi).mean()
+    inside = np.where(outside, 0.0, rho) * psi / len(obs)
+    deta = inside[:, None].astype(theta.dtype) * policy.head.score(eta, actions)
+    return float(value), policy.vjp(theta, tape, deta), np.count_nonzero(outside) / len(obs)

@@ -1,0 +1,159 @@
+"""Gymnasium environments made ready for a policy: observations flat and finite, returns counted."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from gymnasium.wrappers.vector import (
+    FlattenObservation,
+    RecordEpisodeStatistics,
+    RescaleAction,
+)
+
+from minipg.policies.build import gaussian_policy, multi_softmax_policy, softmax_policy
+from minipg.policies.policy import Policy
+from minipg.validate import Array, all_finite, check_range
+
+Envs = gym.vector.VectorEnv[Any, Any, Any]
+
+
+def make_envs(
+    env_id: str,
+    num_envs: int,
+    mode: str | None = None,
+    max_episode_steps: int | None = None,
+    rescale_actions: bool = False,
+    env_kwargs: dict[str, Any] | None = None,
+) -> Envs:
+    """B copies of a registered environment; observations flat.
+
+    mode: None (the environment's own vectorised form, else sync), "sync" or "async".
+    rescale_actions: [−1, 1] is mapped onto the bounds of a Box first.
+    env_kwargs: keyword arguments of the environment itself.
+    Raises ValueError for an unknown environment, mode or number, bounds that are infinite, and
+    whatever the environment raises on being made.
+    """
+    check_range("num_envs", num_envs, 1)
+    limit: dict[str, Any] = {}
+    if max_episode_steps is not None:
+        check_range("max_episode_steps", max_episode_steps, 1)
+        limit = {"max_episode_steps": max_episode_steps}
+    try:
+        envs = gym.make_vec(env_id, num_envs, mode, **limit, **(env_kwargs or {}))
+    except Exception as error:  # of the environment's own code, any
+        made = f"env {env_id!r}" + (f" with {env_kwargs}" if env_kwargs else "")
+        raise ValueError(f"{made}: {type(error).__name__}: {error}") from error
+    return adapt(envs, rescale_actions)
+
+
+def check_autoreset(envs: Envs) -> None:
+    mode = envs.metadata.get("autoreset_mode")
+    if mode != gym.vector.AutoresetMode.NEXT_STEP:
+        raise ValueError(f"envs: expected next-step autoreset, got {mode}")
+
+
+class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+    """Raises ValueError, naming environment and step, where an observation or reward is not finite.
+
+    It stands below any normalisation, whose statistics would spread a NaN to all environments.
+    """
+
+    def __init__(self, env: Envs):
+        super().__init__(env)
+        self.steps = 0
+
+    def _check(self, name: str, value: Any) -> None:
+        array = np.asarray(value)
+        if not all_finite(array):
+            i = int((~np.isfinite(array)).reshape(len(array), -1).any(1).argmax())
+            raise ValueError(f"{name}: expected finite numbers, got {array[i]} in environment {i} "
+                             f"at step {self.steps}")  # fmt: skip
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """As the environments', checked."""
+        obs, info = self.env.reset(**options)
+        self._check("observation", obs)
+        return obs, info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """As the environments', checked."""
+        obs, rewards, terminated, truncated, info = self.env.step(actions)
+        self.steps += 1
+        self._check("observation", obs)
+        self._check("reward", rewards)
+        return obs, rewards, terminated, truncated, info
+
+
+def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
+    """Gymnasium's own wrappers: returns counted, observations flat; and all that comes finite."""
+    check_autoreset(envs)
+    envs = RecordEpisodeStatistics(envs)
+    space = envs.single_observation_space
+    if not (isinstance(space, Box) and len(space.shape) == 1):
+        if not space.is_np_flattenable:
+            raise ValueError(f"observation space: expected one that flattens, got {space}")
+        envs = FlattenObservation(envs)
+    envs = CheckFinite(envs)
+    actions = envs.single_action_space
+    if rescale_actions:
+        if not (isinstance(actions, Box) and actions.is_bounded()):
+            raise ValueError(f"rescale_actions: expected a bounded Box of actions, got {actions}")
+        one = np.ones(actions.shape, actions.dtype)
+        envs = RescaleAction(envs, -one, one)
+    return envs
+
+
+def policy_for(
+    envs: Envs,
+    hidden: tuple[int, ...],
+    state_dependent_std: bool = False,
+    value_head: bool = False,
+) -> Policy:
+    """Softmax for Discrete actions, one a dimension for MultiDiscrete and MultiBinary (any start
+    and shape), diagonal Gaussian for Box; else ValueError.
+    """
+    space = envs.single_action_space
+    obs_size = int(np.prod(envs.single_observation_space.shape or (1,)))
+    if isinstance(space, Discrete):
+        return softmax_policy(obs_size, int(space.n), hidden, value_head)
+    if isinstance(space, MultiDiscrete | MultiBinary):
+        nvec = space.nvec if isinstance(space, MultiDiscrete) else np.full(space.shape, 2)
+        return multi_softmax_policy(obs_size, tuple(nvec.ravel().tolist()), hidden, value_head)
+    if isinstance(space, Box):
+        size = int(np.prod(space.shape))
+        return gaussian_policy(obs_size, size, hidden, state_dependent_std, value_head)
+    raise ValueError(
+        f"action space: expected Discrete, MultiDiscrete, MultiBinary or Box, got {space}"
+    )
+
+
+def to_env(envs: Envs, actions: Array) -> Array:
+    """The policy's actions, (B,) or (B, d), as the environment's: from its start, in its shape,
+    clipped to its bounds (in an array; Gymnasium's ClipAction goes from one to the next)."""
+    space = envs.single_action_space
+    if isinstance(space, Discrete):
+        return actions + space.start
+    shaped = actions.reshape(-1, *(space.shape or ()))
+    if isinstance(space, Box):
+        shaped = np.clip(shaped, space.low, space.high)
+    shaped = shaped.astype(space.dtype)
+    return shaped + space.start if isinstance(space, MultiDiscrete) else shaped
+
+
+def recent_returns(envs: Envs) -> tuple[int, float, float]:
+    """Episodes so far, mean return and mean length of the last hundred (NaN before the first).
+
+    Of environments in Gymnasium's RecordEpisodeStatistics, rewards as they were there.
+    """
+    while not isinstance(envs, RecordEpisodeStatistics):
+        if not isinstance(envs, gym.vector.VectorWrapper):
+            return 0, np.nan, np.nan
+        envs = envs.env
+    if not envs.return_queue:
+        return 0, np.nan, np.nan
+    return (
+        int(envs.episode_count),
+        float(sum(envs.return_queue) / len(envs.return_queue)),
+        float(sum(envs.length_queue) / len(envs.length_queue)),
+    )

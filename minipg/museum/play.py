@@ -1,0 +1,119 @@
+"""Bugs between environment and batch: rows 7, 10, 23, 25, 26."""
+
+from functools import lru_cache
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+from minipg.experience import environments, rollout
+from minipg.experience.batch import Batch
+from minipg.museum.bug import Bug, Module, rebuilt
+from minipg.museum.problems import GAMMA, lake, plant
+from minipg.museum.toy import vector
+from minipg.policies.policy import Policy
+from minipg.problems.lqr_env import LQRVectorEnv
+from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.truth import exact
+
+
+def play(rollout: Module, envs, seed: int) -> tuple[Policy, np.ndarray, Batch]:
+    """A random policy for the environments, and one episode in each."""
+    policy = environments.policy_for(envs, ())
+    theta = policy.init(np.random.default_rng(seed), 1.0)
+    return policy, theta, rollout.play_episodes(envs, policy, theta, np.random.default_rng(seed))
+
+
+def reset_rows_are_no_data(rollout, seed):
+    batch = play(rollout, vector(8), seed)[2]
+    np.testing.assert_array_equal(batch.valid.sum(0), batch.obs[0, :, 1])  # each one's length
+
+
+@lru_cache(maxsize=1)
+def firm_lake() -> TabularMDP:
+    return TabularMDP.from_env(gym.make("FrozenLake-v1", is_slippery=False), GAMMA)
+
+
+def target_error(rollout: Module, seed: int) -> tuple[float, str]:
+    """Of the critic's targets r + γV^π(s′) that are Q^π(s, a): on ice that does not slip, all."""
+    mdp, p = firm_lake(), lake(seed)
+    pi = p.policy.probs(p.theta, mdp.features)
+    values = exact.state_values(mdp, pi)
+    q, rng = exact.action_values(mdp, values), np.random.default_rng(seed)
+    envs = TabularVectorEnv(mdp, 64, max_episode_steps=10)
+    stream = rollout.start_stream(envs, p.theta, rng)
+    batch, _ = rollout.collect(envs, p.policy, p.theta, rng, 64, stream)
+    s = batch.obs.argmax(-1)
+    target = batch.rewards + GAMMA * values[s[1:]] * ~batch.terminated
+    truth = q[s[:-1], batch.actions]
+    error, size = (np.sqrt((x[batch.valid] ** 2).mean()) for x in (target - truth, truth))
+    return float(error / size), "error of the critic's targets, root mean square over Q's"
+
+
+def log_prob_is_of_the_raw_action(rollout, seed):
+    envs = environments.adapt(vector(4, action_space=Box(-0.1, 0.1, (2,), np.float32)))
+    policy, theta, batch = play(rollout, envs, seed)
+    again = policy.log_prob(theta, batch.obs[:-1], batch.actions)
+    np.testing.assert_array_equal(again, batch.log_prob)
+
+
+def ratio_error(rollout: Module, seed: int) -> tuple[float, str]:
+    """Mean |ratio − 1| at θ_k on the plant, its actions clipped to ±1."""
+    lqr, policy, theta = plant(seed)
+    envs = LQRVectorEnv(lqr, 200)
+    envs.single_action_space = Box(-1, 1, (2,), np.float64)
+    envs.action_space = gym.vector.utils.batch_space(envs.single_action_space, 200)
+    batch = rollout.play_episodes(
+        environments.adapt(envs), policy, theta, np.random.default_rng(seed)
+    )
+    log_ratio = policy.log_prob(theta, batch.obs[:-1], batch.actions) - batch.log_prob
+    return float(np.abs(np.exp(log_ratio) - 1).mean()), "mean |ratio − 1| at θ_k"
+
+
+def wrong_observations(rollout: Module, seed: int) -> tuple[float, str]:
+    """Row t of the toy says t, though it writes into one buffer."""
+    batch = play(rollout, vector(copy=False), seed)[2]
+    t = np.arange(len(batch.rewards))[:, None]
+    return float((batch.obs[:-1, :, 0] != t)[batch.valid].mean()), "share of observations wrong"
+
+
+def observations_are_copies(rollout, seed):
+    assert wrong_observations(rollout, seed)[0] == 0
+
+
+def the_seed_determines_the_run(rollout, seed):
+    one, two = (play(rollout, vector(16), seed)[2] for _ in range(2))
+    assert one.obs.tobytes() == two.obs.tobytes()
+
+
+def actions_start_where_the_space_does(environments, seed):
+    told = rebuilt(rollout, to_env=environments.to_env)
+    play(told, vector(8, action_space=Discrete(2, start=5)), seed)  # the toy asserts
+
+
+def wrong_actions(environments: Module, seed: int) -> tuple[float, str]:
+    """Of a space that starts at −1."""
+    envs = vector(3, action_space=Discrete(3, start=-1))
+    told = environments.to_env(envs, np.arange(3))
+    return float((told != np.array([-1, 0, 1])).mean()), "share of actions wrong"
+
+
+ROLLOUT = rollout
+BUGS = [
+    Bug(7, "autoreset rows learned from as data", "CleanRL #499; rl_games #362; torchrl #2477",
+        ROLLOUT, "truncated & valid, valid,", "truncated & valid, valid | True,",
+        reset_rows_are_no_data, target_error),
+    Bug(10, "log-probability of the clipped action", "tianshou #312; CleanRL #240", ROLLOUT,
+        "played[:-1], actions)",
+        "played[:-1], np.clip(actions, (box := envs.unwrapped.single_action_space).low, box.high))",
+        log_prob_is_of_the_raw_action, ratio_error),
+    Bug(23, "observations aliased to the environment's buffer", "SuperSuit #116; baselines #418",
+        ROLLOUT, "np.array(obs, theta.dtype)", "np.asarray(obs, theta.dtype)",
+        observations_are_copies, wrong_observations),
+    Bug(25, "the seed does not determine the run", "modular_rl; SB3 #369", ROLLOUT,
+        "seed=int(rng.integers(2**31))", "seed=None", the_seed_determines_the_run,
+        "no size: it is another run"),
+    Bug(26, "Discrete(n, start) ignored", "SB3 #913, #2241", environments,
+        "actions + space.start", "actions", actions_start_where_the_space_does, wrong_actions),
+]  # fmt: skip

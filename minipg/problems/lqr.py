@@ -1,0 +1,170 @@
+"""A linear-quadratic problem: the exact oracle for continuous actions.
+
+s′ = F s + G a + w, w ∼ N(0, W); reward −(sᵀQs + aᵀRa); s_0 ∼ N(m, C). The policy is linear:
+a ∼ N(μ, diag σ²), μ = s·W0 + b0, so θ is W0 (n, d), b0 (d,), log σ (d,), the layout of
+gaussian_policy(n, d). Axes: n state, d action, `...` any leading axes. With x = (s, 1):
+V_t(s) = −(xᵀ P_t x + c_t), exactly, by a recursion (horizon) or its fixed point (horizon None).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from minipg.validate import Array, check_range, finite_array
+
+
+@dataclass(frozen=True)
+class LQR:
+    """F (n, n), G (n, d), Q (n, n) and R (d, d) symmetric, W (n, n) and C (n, n) covariances.
+
+    mean (n,) of s_0; gamma in [0, 1], below 1 without a horizon. Ends after `horizon` steps.
+    Raises ValueError where shapes do not fit or a matrix is not what it must be.
+    """
+
+    F: Array
+    G: Array
+    Q: Array
+    R: Array
+    W: Array
+    mean: Array
+    C: Array
+    gamma: float
+    horizon: int | None = None
+
+    def __post_init__(self) -> None:
+        n, d = finite_array("G", self.G, (None, None)).shape
+        shapes: dict[str, tuple[int, ...]] = {
+            "G": (n, d), "F": (n, n), "mean": (n,),
+            "Q": (n, n), "R": (d, d), "W": (n, n), "C": (n, n),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            object.__setattr__(self, name, finite_array(name, getattr(self, name), shape))
+        for name in ("Q", "R", "W", "C"):
+            matrix = getattr(self, name)
+            if not np.array_equal(matrix, matrix.T):
+                raise ValueError(f"{name}: expected a symmetric matrix, got {matrix.tolist()}")
+            if name in "WC" and np.linalg.eigvalsh(matrix).min() < -1e-12:
+                raise ValueError(f"{name}: expected a covariance, got {matrix.tolist()}")
+        check_range("gamma", self.gamma, 0, 1)
+        if self.horizon is None and self.gamma == 1:
+            raise ValueError("gamma: expected less than 1 without a horizon, got 1")
+        if self.horizon is not None and not (isinstance(self.horizon, int) and self.horizon >= 1):
+            raise ValueError(f"horizon: expected a whole number from 1, got {self.horizon}")
+
+
+class Solution(NamedTuple):
+    """V_t(s) = −(xᵀ P[t] x + c[t]); one t for all without a horizon, else t = 0 … horizon."""
+
+    P: list[Array]
+    c: list[float]
+
+
+def _closed_loop(lqr: LQR, theta: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """(F̃, G̃, Q̃ of x = (s, 1), M with μ = M x, Σ of a, noise of x′)."""
+    n, d = lqr.G.shape
+    theta = finite_array("theta", theta, (n * d + 2 * d,))
+    big_f = np.block([[lqr.F, np.zeros((n, 1))], [np.zeros((1, n)), np.ones((1, 1))]])
+    big_g = np.vstack([lqr.G, np.zeros((1, d))])
+    pad = ((0, 1), (0, 1))
+    mean_map = theta[: n * d + d].reshape(n + 1, d).T
+    sigma = np.diag(np.exp(2 * theta[n * d + d :]))
+    noise = np.pad(lqr.W, pad) + big_g @ sigma @ big_g.T
+    return big_f, big_g, np.pad(lqr.Q, pad), mean_map, sigma, noise
+
+
+def solve(lqr: LQR, theta: Array) -> Solution:
+    """P_t = Q̃ + MᵀRM + γ LᵀP_{t+1}L with L = F̃ + G̃M; c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
+
+    ValueError where, without a horizon, √γ L is not stable.
+    """
+    f, g, q, m, sigma, noise = _closed_loop(lqr, theta)
+    loop, cost = f + g @ m, q + m.T @ lqr.R @ m
+    if lqr.horizon is None:
+        from scipy.linalg import solve_discrete_lyapunov
+
+        radius = np.sqrt(lqr.gamma) * np.abs(np.linalg.eigvals(loop)).max()
+        if radius >= 1:
+            raise ValueError(f"theta: expected a stable policy, got √γ·|eigenvalue| = {radius:.6g}")
+        p = solve_discrete_lyapunov(np.sqrt(lqr.gamma) * loop.T, cost)
+        c = (np.trace(lqr.R @ sigma) + lqr.gamma * np.trace(p @ noise)) / (1 - lqr.gamma)
+        return Solution([p], [float(c)])
+    ps, cs = [np.zeros_like(cost)], [0.0]
+    for _ in range(lqr.horizon):
+        c = np.trace(lqr.R @ sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ noise))
+        ps.insert(0, cost + lqr.gamma * loop.T @ ps[0] @ loop)
+        cs.insert(0, float(c))
+    return Solution(ps, cs)
+
+
+def _time(lqr: LQR, t: int) -> int:
+    """Which of the solution's t; ValueError beyond the horizon."""
+    if lqr.horizon is None:
+        return 0
+    check_range("t", t, 0, lqr.horizon)
+    return t
+
+
+def _quadratic(p: Array, s: Array) -> Array:
+    x = np.concatenate([s, np.ones((*s.shape[:-1], 1))], -1)
+    return np.einsum("...i,ij,...j->...", x, p, x)
+
+
+def state_values(lqr: LQR, solution: Solution, s: Array, t: int = 0) -> Array:
+    """V^π_t(s) (...) at s (..., n); t counts only where there is a horizon."""
+    t = _time(lqr, t)
+    return -(_quadratic(solution.P[t], s) + solution.c[t])
+
+
+def action_values(lqr: LQR, solution: Solution, s: Array, a: Array, t: int = 0) -> Array:
+    """E11, E12 Q^π_t(s, a) = −(sᵀQs + aᵀRa) + γ E_w V_{t+1}(Fs + Ga + w) (...)."""
+    t = _time(lqr, t + 1)
+    n = len(lqr.F)
+    expected = -(_quadratic(solution.P[t], s @ lqr.F.T + a @ lqr.G.T)
+                 + np.trace(solution.P[t][:n, :n] @ lqr.W) + solution.c[t])  # fmt: skip
+    return reward(lqr, s, a) + lqr.gamma * expected
+
+
+def reward(lqr: LQR, s: Array, a: Array) -> Array:
+    """−(sᵀQs + aᵀRa) (...)."""
+    return -np.einsum("...i,ij,...j->...", s, lqr.Q, s) - np.einsum(
+        "...i,ij,...j->...", a, lqr.R, a
+    )
+
+
+def objective(lqr: LQR, theta: Array) -> float:
+    """E01, E28 J(θ) = E_{s_0} V^π(s_0) = −(tr P_0 E x_0x_0ᵀ + c_0)."""
+    solution = solve(lqr, theta)
+    return float(-(np.trace(solution.P[0] @ _second_moment(lqr)) + solution.c[0]))
+
+
+def _second_moment(lqr: LQR) -> Array:
+    x = np.append(lqr.mean, 1.0)
+    return np.outer(x, x) + np.pad(lqr.C, ((0, 1), (0, 1)))
+
+
+def policy_gradient(lqr: LQR, theta: Array) -> Array:
+    """E05 ∇J (P,): −2 Σ_t γ^t [(R + γG̃ᵀP_{t+1}G̃) M + γG̃ᵀP_{t+1}F̃] X_t for M, X_t = E x_t x_tᵀ.
+
+    For log σ_i: −2 Σ_t γ^t σ_i² (R + γG̃ᵀP_{t+1}G̃)_ii.
+    Source: Fazel et al. 2018, arXiv 1801.05039, lemma 1, with noise, γ and a horizon.
+    """
+    f, g, _, m, sigma, noise = _closed_loop(lqr, theta)
+    solution, loop, x = solve(lqr, theta), f + g @ m, _second_moment(lqr)
+    if lqr.horizon is None:  # Σ_t γ^t X_t at once
+        from scipy.linalg import solve_discrete_lyapunov
+
+        right = x + lqr.gamma / (1 - lqr.gamma) * noise
+        x = solve_discrete_lyapunov(np.sqrt(lqr.gamma) * loop, right)
+        terms = [(solution.P[0], x, 1 / (1 - lqr.gamma))]
+    else:
+        terms, weight = [], 1.0
+        for p in solution.P[1:]:
+            terms.append((p, weight * x, weight))
+            x, weight = loop @ x @ loop.T + noise, weight * lqr.gamma
+    d_mean, d_log_std = np.zeros_like(m), np.zeros(len(sigma))
+    for p, weighted_x, weight in terms:
+        curvature = lqr.R + lqr.gamma * g.T @ p @ g
+        d_mean -= 2 * (curvature @ m + lqr.gamma * g.T @ p @ f) @ weighted_x
+        d_log_std -= 2 * weight * np.diag(sigma) * np.diag(curvature)
+    return np.concatenate([d_mean.T.ravel(), d_log_std])

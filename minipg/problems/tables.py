@@ -1,0 +1,106 @@
+"""Where the entries of a table come from: dense arrays, a file, an environment, steps unrolled.
+
+Axes: S states, A actions, K entries of the table.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from minipg.files import read_npz
+from minipg.validate import Array, check_shape, finite_array
+
+TOLERANCE = 1e-6  # of a sum of probabilities; float32 tables are off by 1e-7
+
+
+class Entries(NamedTuple):
+    """Of each entry (K,): row s·A + a, s′, its probability and reward, and whether it ends."""
+
+    row: Array
+    next_state: Array
+    prob: Array
+    reward: Array
+    terminated: Array
+
+
+def merged(entries: Entries) -> Entries:
+    """Sorted by row, alike ones added, those of no probability dropped, rows summing to 1."""
+    row, next_state, prob, reward, terminated = entries
+    used = prob != 0
+    keys = [x[used] for x in (reward, terminated, next_state, row)]
+    order = np.lexsort(keys)
+    reward, terminated, next_state, row = (x[order] for x in keys)
+    new = np.ones(len(row), bool)
+    new[1:] = np.any([x[1:] != x[:-1] for x in (reward, terminated, next_state, row)], axis=0)
+    total = np.bincount(np.cumsum(new) - 1, prob[used][order], new.sum())
+    row, sums = row[new], np.bincount(row[new], total)
+    scale = np.where(np.abs(sums - 1) <= TOLERANCE, sums, 1.0)  # to sum to 1 exactly
+    return Entries(row, next_state[new], total / scale[row], reward[new], terminated[new])
+
+
+def of_arrays(
+    transition: Array, reward: Array, terminal: Array | None
+) -> tuple[Entries, tuple[int, int]]:
+    """Entries, S and A of transition (S, A, S), reward (S, A) or (S, A, S), terminal (S,)."""
+    transition = finite_array("transition", transition, (None, None, None))
+    n, a, _ = transition.shape
+    check_shape("transition", transition, (n, a, n))
+    reward = finite_array("reward", reward, (n, a, n) if np.ndim(reward) == 3 else (n, a))
+    reward = reward if reward.ndim == 3 else np.repeat(reward[:, :, None], n, axis=2)
+    terminal = np.zeros(n, bool) if terminal is None else np.asarray(terminal)
+    check_shape("terminal", terminal, (n,))
+    if terminal.dtype != np.bool_:
+        raise ValueError(f"terminal: expected booleans, got dtype {terminal.dtype}")
+    transition = np.where(terminal[:, None, None], np.eye(n)[:, None], transition)
+    reward = np.where(terminal[:, None, None], 0.0, reward)
+    s, act, s2 = (x.ravel() for x in np.indices(transition.shape))
+    entries = Entries(s * a + act, s2, transition.ravel(), reward.ravel(), terminal[s2])
+    return entries, (n, a)
+
+
+def of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The arguments of TabularMDP.from_arrays by name; ValueError for others."""
+    file = read_npz(path, "transition", "reward", "start", "gamma")
+    known = {"transition", "reward", "start", "gamma", "terminal", "features"}
+    if not set(file) <= known:
+        raise ValueError(f"expected arrays among {sorted(known)}, got {sorted(file)}")
+    return {**file, "gamma": float(finite_array("gamma", file["gamma"], ()))}
+
+
+def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
+    """Entries, start (S,) and A of an environment that has a table P."""
+    if isinstance(env, str):
+        try:
+            env = gym.make(env)
+        except (gym.error.Error, ImportError) as error:
+            raise ValueError(f"env: {error}") from error
+    table = getattr(env.unwrapped, "P", None)
+    start = getattr(env.unwrapped, "initial_state_distrib", None)
+    if not isinstance(table, Mapping) or not table or start is None:
+        raise ValueError(f"env: expected a table P and initial_state_distrib, {env} lacks them")
+    num_actions = max(len(actions) for actions in table.values())
+    rows = ((s * num_actions + a, s2, p, r, end) for s, actions in table.items()
+            for a, outcomes in actions.items() for p, s2, r, end in outcomes)  # fmt: skip
+    found = np.fromiter(rows, "i8,i8,f8,f8,?")  # one by one: a P made on demand may be large
+    entries = Entries(*(found[f"f{i}"] for i in range(5)))
+    return entries, finite_array("start", start, (len(table),)), num_actions
+
+
+def unrolled(entries: Entries, num_states: int, num_actions: int, horizon: int) -> Entries:
+    """A copy of the table for each of `horizon` steps, state t·S + s; the last one ends.
+
+    The states after the last step stay where they are, ended.
+    """
+    rows = num_states * num_actions
+    t = np.repeat(np.arange(horizon), len(entries.row))
+    last = np.repeat(horizon * num_states + np.arange(num_states), num_actions)
+    return Entries(
+        np.append(np.tile(entries.row, horizon) + t * rows, horizon * rows + np.arange(rows)),
+        np.append(np.tile(entries.next_state, horizon) + (t + 1) * num_states, last),
+        np.append(np.tile(entries.prob, horizon), np.ones(rows)),
+        np.append(np.tile(entries.reward, horizon), np.zeros(rows)),
+        np.append(np.tile(entries.terminated, horizon) | (t == horizon - 1), np.ones(rows, bool)),
+    )

@@ -1,0 +1,104 @@
+"""Conjugate gradients and a backtracking line search, on flat vectors (P,)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from minipg.validate import Array, check_finite, check_range, check_shape
+
+
+class CGResult(NamedTuple):
+    """x (P,), how many iterations, ‖b − Hx‖/‖b‖, and why it stopped.
+
+    reason: "converged", "iterations" (all used), "negative curvature" (pᵀHp ≤ 0: H is not
+    positive definite; x is the iterate before), "not finite" (Hp was; likewise), "zero" (b = 0).
+    """
+
+    x: Array
+    iterations: int
+    residual: float
+    reason: str
+
+
+def conjugate_gradients(
+    product: Callable[[Array], Array],
+    b: Array,
+    iterations: int = 10,
+    tolerance: float = 1e-10,
+    preconditioner: Callable[[Array], Array] | None = None,
+) -> CGResult:
+    """E44 iterate j minimises ½ xᵀHx − bᵀx over the span of (b, Hb, …, H^{j−1}b); product: v ↦ Hv.
+
+    preconditioner: v ↦ M⁻¹v, symmetric positive definite; the span is then of (M⁻¹H)^i M⁻¹b.
+    Source: Hestenes & Stiefel 1952; Nocedal & Wright 2006, algorithms 5.2 and 5.3.
+    """
+    if b.ndim != 1:
+        raise ValueError(f"b: expected shape (P,), got {b.shape}")
+    check_finite("b", b)
+    check_range("iterations", iterations, 1)
+    check_range("tolerance", tolerance, 0)
+    size = float(np.linalg.norm(b))
+    x, r = np.zeros_like(b), b.copy()  # r = b − Hx
+    if not size:
+        return CGResult(x, 0, 0.0, "zero")
+    z = r if preconditioner is None else preconditioner(r)
+    p, rz, j, reason = z, r @ z, 0, "iterations"
+    while j < iterations:
+        hp = product(p)
+        check_shape("product", hp, b.shape)
+        curvature = p @ hp
+        if not np.isfinite(curvature):
+            reason = "not finite"
+            break
+        if curvature <= 0:
+            reason = "negative curvature"
+            break
+        alpha = rz / curvature
+        x, r, j = x + alpha * p, r - alpha * hp, j + 1
+        if np.linalg.norm(r) <= tolerance * size:
+            reason = "converged"
+            break
+        z = r if preconditioner is None else preconditioner(r)
+        rz, before = r @ z, rz
+        p = z + (rz / before) * p
+    return CGResult(x, j, float(np.linalg.norm(r)) / size, reason)
+
+
+class LineSearch(NamedTuple):
+    """θ (P,), whether a step was accepted, how many were tried, and what refused the others.
+
+    refused: how often {"kl": KL > δ, "surrogate": KL ≤ δ but L < 0, "not_finite": one of them is}.
+    """
+
+    theta: Array
+    accepted: bool
+    tried: int
+    refused: dict[str, int]
+
+
+def backtrack(
+    theta: Array,
+    step: Array,
+    measure: Callable[[Array], tuple[float, float]],
+    delta: float,
+    most: int = 10,
+) -> LineSearch:
+    """E46 the first θ + 2⁻ⁱ step with L ≥ 0 and KL ≤ δ, or θ itself; measure: θ ↦ (L, KL).
+
+    A condition that is not finite refuses. Source: Schulman et al. 2015, appendix C.
+    """
+    check_range("delta", delta, np.finfo(float).tiny)
+    refused = {"surrogate": 0, "kl": 0, "not_finite": 0}
+    for i in range(most):
+        candidate = theta + theta.dtype.type(0.5**i) * step
+        surrogate, kl = measure(candidate)
+        if not (np.isfinite(surrogate) and np.isfinite(kl)):
+            refused["not_finite"] += 1
+        elif kl > delta:
+            refused["kl"] += 1
+        elif surrogate < 0:
+            refused["surrogate"] += 1
+        else:
+            return LineSearch(candidate, True, i + 1, refused)
+    return LineSearch(theta, False, most, refused)

@@ -1,0 +1,97 @@
+"""Optimisers as pure steps of ascent: θ, gradient and state in; θ and state out."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minipg.validate import Array, check_finite
+
+
+def sgd_init(theta: Array) -> None:
+    """There is no state."""
+
+
+def sgd(theta: Array, gradient: Array, state: None, learning_rate: float) -> tuple[Array, None]:
+    """θ + α g."""
+    return theta + learning_rate * gradient, None
+
+
+def clip_norm(gradient: Array, most: float) -> Array:
+    """The gradient, shortened to norm `most` if it is longer; ValueError if it is not finite."""
+    largest = float(np.abs(gradient).max(initial=0)) or 1.0  # its square may overflow
+    if not np.isfinite(largest):
+        check_finite("gradient", gradient)
+    norm = largest * float(np.linalg.norm(gradient / gradient.dtype.type(largest)))
+    return gradient * gradient.dtype.type(most / norm) if norm > most else gradient
+
+
+def rmsprop_init(theta: Array) -> Array:
+    """The running mean of g² (P,) before the first step."""
+    return np.zeros_like(theta)
+
+
+def rmsprop(
+    theta: Array,
+    gradient: Array,
+    square: Array,
+    learning_rate: float,
+    decay: float = 0.99,
+    eps: float = 1e-5,
+) -> tuple[Array, Array]:
+    """v = ρ v + (1−ρ) g²; θ + α g / (√v + ε): ε outside the root.
+
+    Source: Tieleman & Hinton 2012, lecture 6e (there: descent, ε = 0).
+
+    >>> theta = np.array([1.0, 1.0])
+    >>> new, _ = rmsprop(theta, np.array([3.0, -0.1]), rmsprop_init(theta), 0.5, decay=0.0)
+    >>> new.round(3).tolist()
+    [1.5, 0.5]
+    """
+    square = decay * square + (1 - decay) * gradient**2
+    return theta + learning_rate * gradient / (np.sqrt(square) + eps), square
+
+
+class AdamState(NamedTuple):
+    """Running means of g (P,) and g² (P,), and the number of steps taken."""
+
+    mean: Array
+    square: Array
+    steps: int
+
+
+def adam_init(theta: Array) -> AdamState:
+    """The state before the first step."""
+    return AdamState(np.zeros_like(theta), np.zeros_like(theta), 0)
+
+
+def adam(
+    theta: Array,
+    gradient: Array,
+    state: AdamState,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+) -> tuple[Array, AdamState]:
+    """θ + α m̂ / (√v̂ + ε), with m̂ = m/(1−β₁ⁿ), v̂ = v/(1−β₂ⁿ): ε outside the root.
+
+    Source: Kingma & Ba 2015, arXiv 1412.6980, algorithm 1 (there: descent).
+
+    >>> theta = np.array([1.0, 1.0])
+    >>> adam(theta, np.array([3.0, -0.1]), adam_init(theta), 0.5)[0].round(6).tolist()
+    [1.5, 0.5]
+    """
+    n = state.steps + 1
+    mean = beta1 * state.mean + (1 - beta1) * gradient
+    square = beta2 * state.square + (1 - beta2) * gradient**2
+    unbiased_mean, unbiased_square = mean / (1 - beta1**n), square / (1 - beta2**n)
+    step = learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + eps)
+    return theta + step, AdamState(mean, square, n)
+
+
+OPTIMISERS: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Array, Any]]]] = {
+    "sgd": (sgd_init, sgd),
+    "adam": (adam_init, adam),
+    "rmsprop": (rmsprop_init, rmsprop),
+}
