@@ -1,0 +1,1 @@
+"""What mutate.py plants, and what of it is no fault."""
