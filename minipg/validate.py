@@ -65,3 +65,9 @@ def check_range(name: str, value: float, low: float, high: float = LARGEST) -> N
     """Raise ValueError unless low ≤ value ≤ high (NaN and infinity are outside)."""
     if not low <= value <= high:
         raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value}")
+
+
+def power_of_two(array: Array) -> float:
+    """The power of two near the largest entry, 1 where all are 0: dividing by it is exact."""
+    largest = float(np.abs(array).max(initial=0.0))
+    return float(np.ldexp(1.0, np.frexp(largest)[1] - 1)) if largest else 1.0

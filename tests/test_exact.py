@@ -133,8 +133,42 @@ def test_optimal_values_that_grow_are_refused():
     transition[0, 0, 0] = transition[0, 1, 1] = transition[1, :, 1] = 1
     mdp = TabularMDP.from_arrays(transition, np.ones((2, 2)), np.eye(2)[0], 1.0,
                                  np.array([False, True]))  # fmt: skip
-    with pytest.raises(ValueError, match="expected values that converge"):
+    with pytest.raises(ValueError, match="goes round for ever, through state 0: take γ < 1"):
         exact.optimal_action_values(mdp)
+
+
+@pytest.mark.equation("E13")
+@pytest.mark.parametrize("gamma", [0.9999, 1 - 1e-9])
+def test_optimal_values_near_no_discount_are_exact(gamma):
+    """One state that stays: Q* = r/(1 − γ) for its best action, whatever many sweeps that takes."""
+    transition = np.ones((1, 2, 1))
+    mdp = TabularMDP.from_arrays(transition, np.array([[1.0, 3.0]]), np.ones(1), gamma)
+    got = exact.optimal_action_values(mdp)
+    np.testing.assert_allclose(got, [[1 + 3 * gamma / (1 - gamma), 3 / (1 - gamma)]], rtol=1e-12)
+
+
+@pytest.mark.equation("E13")
+def test_optimal_values_of_a_fair_walk_without_discount():
+    """200 states, a coin moves it whatever one does; reaching the right end pays 1: Q* = s/201."""
+    inside = np.arange(1, 201)
+    transition, reward = np.zeros((202, 2, 202)), np.zeros((202, 2, 202))
+    transition[inside, :, inside - 1] = transition[inside, :, inside + 1] = 0.5
+    transition[[0, 201], :, [0, 201]] = 1
+    reward[200, :, 201] = 1
+    mdp = TabularMDP.from_arrays(transition, reward, np.eye(202)[100], 1.0,
+                                 np.isin(np.arange(202), [0, 201]))  # fmt: skip
+    got = exact.optimal_action_values(mdp)
+    np.testing.assert_allclose(got[inside, 0], inside / 201, rtol=1e-10)
+
+
+@pytest.mark.equation("E13")
+@pytest.mark.parametrize(("ending", "best"), [(-1.0, 0.0), (2.0, 2.0)])
+def test_optimal_values_where_one_may_rest_for_ever_without_discount(ending, best):
+    """Two states that lead to each other for nothing, or end: resting is worth 0, not less."""
+    row, next_state = np.array([0, 1, 2, 3]), np.array([1, 0, 0, 0])
+    mdp = TabularMDP.from_entries(row, next_state, np.ones(4), np.array([0, ending, 0, ending]),
+                                  row % 2 == 1, np.eye(2)[0], 1.0, None, 2)  # fmt: skip
+    np.testing.assert_array_equal(exact.optimal_action_values(mdp), [[best, ending]] * 2)
 
 
 @given(mdps())

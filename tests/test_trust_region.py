@@ -173,8 +173,8 @@ def test_kl_of_near_and_of_sparse_tables_keeps_its_digits(rng):
 
 @pytest.mark.equation("E36")
 def test_where_no_step_raises_the_bound_the_policy_stays():
-    """A huge advantage in a state never visited: C is 2e13, no step gains what it costs."""
-    reward = np.array([[0.0, 0.01], [0.0, 1e11]])
+    """A huge advantage in a state never visited: C is 2e22, the best step is below rounding."""
+    reward = np.array([[0.0, 0.01], [0.0, 1e20]])
     mdp = TabularMDP.from_arrays(np.eye(2)[:, None].repeat(2, 1), reward, np.eye(2)[0], 0.9)
     pi = np.array([[0.3, 0.7], [0.5, 0.5]])
     np.testing.assert_array_equal(improve(mdp, pi), pi)

@@ -25,19 +25,23 @@ def trust_region_problem(p: Problem) -> Row:
     def measure(new: np.ndarray) -> tuple[float, float]:
         return float(visits @ (new * advantage).sum(1)), float(weight @ performance.kl(new, pi))
 
-    def tilted(log_beta: float) -> np.ndarray:
-        new = pi * np.exp(np.exp(log_beta) * (advantage - advantage.max(1, keepdims=True)))
-        return new / new.sum(1, keepdims=True)
-
     h = fisher_product(p.policy, p.theta, features, weight)
     g = exact.policy_gradient(p.mdp, p.policy, p.theta)
     x = conjugate_gradients(h, g, 200).x
     step = trust_region_step(x, float(x @ h(x)), delta)
     search = backtrack(p.theta, step, lambda x: measure(p.policy.probs(x, features)), delta)
     gain, kl = measure(p.policy.probs(search.theta, features))
-    greedy = measure(tilted(30.0))
-    beta = 30.0 if greedy[1] <= delta else brentq(lambda b: measure(tilted(b))[1] - delta, -60, 30)
-    most = measure(tilted(beta))[0]
+    unit = np.ptp(advantage, axis=1, keepdims=True)
+
+    def best(log_beta: float) -> tuple[float, float]:  # one β for all states, in units of 1/A
+        with np.errstate(divide="ignore"):
+            own = log_beta + np.log(unit / unit.max())
+        return measure(performance.tilted(pi, advantage, own))
+
+    beta = performance.LOG_BETA
+    if best(beta)[1] > delta:
+        beta = brentq(lambda b: best(b)[1] - delta, -beta, beta)
+    most = best(beta)[0]
     return Row(f"KL / δ = {kl / delta:.4f}, gain {gain / most:.4f} of the most possible",
                worst(0, kl / delta - 1, gain / most - 1, -gain), 1e-9)  # fmt: skip
 

@@ -15,6 +15,19 @@ from minipg.validate import Array, check_finite, check_shape
 LOG_2PI = float(np.log(2 * np.pi))
 
 
+def excess(x: Array) -> Array:
+    """e^x − 1 − x, which is ≥ 0, with all its digits also where x is small.
+
+    >>> excess(np.array([1e-9, 1.0, -1e4]))
+    array([5.00000000e-19, 7.18281828e-01, 9.99900000e+03])
+    """
+    small = np.where(np.abs(x) < 0.5, x, 0.0)
+    series = np.ones_like(small)
+    for n in range(16, 2, -1):  # x²/2 (1 + x/3 (1 + x/4 (…)))
+        series = 1 + series * small / n
+    return np.where(np.abs(x) < 0.5, small**2 / 2 * series, np.exp(x) - 1 - x)
+
+
 @dataclass(frozen=True)
 class Softmax:
     """π(a) = e^{η_a} / Σ_b e^{η_b} over actions 0 … n−1; η are the logits (..., n)."""
@@ -79,9 +92,23 @@ class Softmax:
         return -p * (log_p - (p * log_p).sum(-1, keepdims=True))
 
     def kl(self, p: Array, q: Array) -> Array:
-        """KL(p‖q) = Σ_a p (log p − log q) (...), in nats."""
+        """KL(p‖q) = Σ_a p (log p − log q) (...), in nats.
+
+        As Σ_a p (e^d − 1 − d) with d = log q − log p, for Σ_a q − p = 0: no term is negative, and
+        near policies keep their digits, in float32 too, as it is summed in float64.
+        """
+        dtype = np.result_type(p, q)
+        p, q = (x.astype(np.result_type(x, np.float64)) for x in (p, q))
         log_p, log_q = self.log_probs(p), self.log_probs(q)
-        return (np.exp(log_p) * (log_p - log_q)).sum(-1)
+        prob = np.exp(log_p)
+        moved = (q - p) - (prob * (q - p)).sum(-1, keepdims=True)
+        near = (np.abs(moved) < 1).all(-1, keepdims=True)  # there log q − log p cancels
+        moved = np.where(near, moved, 0.0)
+        change = moved - np.log1p((prob * excess(moved)).sum(-1, keepdims=True))
+        d = np.where(near, change, log_q - log_p)
+        with np.errstate(over="ignore", invalid="ignore"):
+            kl = np.where(prob != 0, prob * excess(d), np.exp(log_q)).sum(-1)
+        return kl.astype(dtype)
 
     def fisher(self, eta: Array) -> Array:
         """E score scoreᵀ = diag(π) − π πᵀ (..., n, n)."""
@@ -158,10 +185,14 @@ class Gaussian:
         )
 
     def kl(self, p: Array, q: Array) -> Array:
-        """KL(p‖q) = Σ_i log σ_q/σ_p + (σ_p² + (μ_p − μ_q)²) / 2σ_q² − ½ (...), in nats."""
+        """KL(p‖q) = Σ_i log σ_q/σ_p + (σ_p² + (μ_p − μ_q)²) / 2σ_q² − ½ (...), in nats.
+
+        As ½ Σ_i (e^x − 1 − x) + z² with x = 2 log σ_p/σ_q and z = (μ_p − μ_q)/σ_q: no term is
+        negative, and near policies keep their digits.
+        """
         (mu_p, log_p), (mu_q, log_q) = self.split(p), self.split(q)
         z = (mu_p - mu_q) * np.exp(-log_q)
-        return (log_q - log_p + 0.5 * (np.exp(2 * (log_p - log_q)) + z**2 - 1)).sum(-1)
+        return 0.5 * (excess(2 * (log_p - log_q)) + z**2).sum(-1)
 
     def fisher(self, eta: Array) -> Array:
         """E score scoreᵀ = diag(1/σ², 2) (..., 2d, 2d)."""

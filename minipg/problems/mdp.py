@@ -109,8 +109,8 @@ class TabularMDP:
         choose = sp.csr_array((pi.ravel(), np.arange(n * a), np.arange(0, n * a + 1, a)))
         return choose @ self.continuing
 
-    def check_ends(self, pi: Array) -> None:
-        """Raise ValueError unless under π every state can reach an end: γ = 1 needs it."""
+    def never_ends(self, pi: Array) -> Array:
+        """(S,): whether under π no end can be reached from the state."""
         can_end = (self.prob * self.terminated * pi.ravel()[self.row]) > 0
         ending_states = np.unique(self.row[can_end] // self.num_actions)
         step = self.chain((pi != 0).astype(float)).tocoo()
@@ -125,12 +125,17 @@ class TabularMDP:
             ),
             shape=(n + 1, n + 1),
         )
-        reached = breadth_first_order(back.tocsr(), n, return_predecessors=False)
-        if len(reached) <= n:
-            stuck = np.setdiff1d(np.arange(n), reached)
+        stuck = np.ones(n + 1, bool)
+        stuck[breadth_first_order(back.tocsr(), n, return_predecessors=False)] = False
+        return stuck[:n]
+
+    def check_ends(self, pi: Array) -> None:
+        """Raise ValueError unless under π every state can reach an end: γ = 1 needs it."""
+        stuck = self.never_ends(pi)
+        if stuck.any():
             raise ValueError(
-                f"gamma: without discount every state must reach an end; {len(stuck)} never do, "
-                f"the first is {stuck[0]}"
+                f"gamma: without discount every state must reach an end; {stuck.sum()} never do, "
+                f"the first is {stuck.argmax()}"
             )
 
     @classmethod

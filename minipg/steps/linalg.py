@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, check_finite, check_range, check_shape
+from minipg.validate import Array, check_finite, check_range, check_shape, power_of_two
 
 
 class CGResult(NamedTuple):
@@ -38,8 +38,9 @@ def conjugate_gradients(
     check_finite("b", b)
     check_range("iterations", iterations, 1)
     check_range("tolerance", tolerance, 0)
-    size = float(np.linalg.norm(b))
-    x, r = np.zeros_like(b), b.copy()  # r = b − Hx
+    unit = b.dtype.type(power_of_two(b))  # neither a square nor a norm may over- or underflow
+    x, r = np.zeros_like(b), b / unit  # r = (b − Hx)/unit, x likewise
+    size = float(np.linalg.norm(r))
     if not size:
         return CGResult(x, 0, 0.0, "zero")
     z = r if preconditioner is None else preconditioner(r)
@@ -62,7 +63,7 @@ def conjugate_gradients(
         z = r if preconditioner is None else preconditioner(r)
         rz, before = r @ z, rz
         p = z + (rz / before) * p
-    return CGResult(x, j, float(np.linalg.norm(r)) / size, reason)
+    return CGResult(x * unit, j, float(np.linalg.norm(r)) / size, reason)
 
 
 class LineSearch(NamedTuple):

@@ -4,6 +4,8 @@ Axes: S states, A actions, P parameters; pi (S, A) is π(a|s).
 No function forms an S×S dense matrix. Each takes complex π too, so complex-step holds.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import lgmres, splu
@@ -11,7 +13,7 @@ from scipy.sparse.linalg import lgmres, splu
 from minipg.policies.heads import Softmax
 from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP, check_pi
-from minipg.validate import Array, check_shape
+from minipg.validate import Array, check_finite, check_shape, power_of_two
 
 DIRECT = 2_000  # states; 10⁴ of a random table take splu about a minute, LGMRES 0.04 s
 RESIDUAL = 1e-8
@@ -28,6 +30,8 @@ def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: b
         mdp.check_ends(pi)
     system = sp.eye_array(mdp.num_states) - gamma * mdp.chain(pi)
     matrix = system.T if transposed else system
+    unit = power_of_two(right)  # its square must not overflow
+    right = right / unit
     size, left = float(np.linalg.norm(right)), np.inf
     if mdp.num_states > DIRECT and not np.iscomplexobj(pi):
         x, _ = lgmres(matrix, right, rtol=1e-12, atol=0, maxiter=30)
@@ -39,6 +43,9 @@ def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: b
     most = RESIDUAL if gamma < 1 else 1e-6  # 1e-16 times the steps to an end is lost to rounding
     if not left <= most * size:
         raise ValueError(f"mdp: expected a relative residual ≤ {most}, got {left / size:.1e}")
+    with np.errstate(over="ignore"):
+        x = x * unit
+    check_finite("value of a state (rewards are too large)", x)
     return x
 
 
@@ -89,17 +96,50 @@ def _softmax(mdp: TabularMDP, policy: Policy) -> Softmax:
 
 
 def optimal_action_values(mdp: TabularMDP) -> Array:
-    """E13 Q*(s, a) = r(s, a) + γ E max_b Q*(s′, b) (S, A), which Q-learning learns; iterated.
+    """E13 Q*(s, a) = r(s, a) + γ E max_b Q*(s′, b) (S, A), which Q-learning learns.
 
-    No critic: with π ≠ π* it biases the policy gradient (footnote 4). ValueError where it grows.
+    By policy iteration with exact solves: an action is changed where another is better by more
+    than rounding. No critic: with π ≠ π* it biases the policy gradient (footnote 4). ValueError
+    where γ = 1 and going round for ever pays. Source: Howard 1960.
     """
-    q = np.zeros((mdp.num_states, mdp.num_actions))
-    for _ in range(100_000):
-        new = action_values(mdp, q.max(1))
-        if np.abs(new - q).max() <= 1e-13 * np.abs(new).max():
-            return new
-        q = new
+    pi = _resting(mdp) if mdp.gamma == 1 else np.full(mdp.expected_reward.shape, 1.0)
+    pi = pi / pi.sum(1, keepdims=True)
+    for _ in range(pi.size + 1):  # each round but the last improves a state
+        q = action_values(mdp, _values_that_may_not_end(mdp, pi))
+        better = q.max(1) > (pi * q).sum(1) + 1e-12 * np.abs(q).max()
+        if not better.any():
+            return q
+        pi = np.where(better[:, None], np.eye(mdp.num_actions)[q.argmax(1)], pi)
     raise ValueError(f"mdp: expected values that converge, γ = {mdp.gamma} and they do not")
+
+
+def _resting(mdp: TabularMDP) -> Array:
+    """(S, A): where a state can stay for ever among states that pay nothing, the actions that do,
+    so that the best is never below 0 there; else all.
+    """
+    shape = mdp.expected_reward.shape
+    stays = np.ones(mdp.num_states, bool)
+    while True:
+        leaves = (mdp.reward != 0) | mdp.terminated | ~stays[mdp.next_state]
+        rests = np.bincount(mdp.row[leaves], minlength=shape[0] * shape[1]).reshape(shape) == 0
+        if (rests.any(1) == stays).all():
+            return np.where(stays[:, None], rests, 1.0)
+        stays = rests.any(1)
+
+
+def _values_that_may_not_end(mdp: TabularMDP, pi: Array) -> Array:
+    """V^π (S,), at γ = 1 also where π stays for ever in states that pay nothing: 0 there."""
+    stuck = mdp.never_ends(pi) if mdp.gamma == 1 else np.zeros(mdp.num_states, bool)
+    if not stuck.any():
+        return state_values(mdp, pi)
+    state, action = np.divmod(mdp.row, mdp.num_actions)
+    paid = (mdp.reward != 0) & (pi[state, action] > 0) & stuck[state]
+    if paid.any():
+        raise ValueError(
+            "mdp: expected an optimum that ends or stops paying; with γ = 1 the best policy goes "
+            f"round for ever, through state {state[paid.argmax()]}: take γ < 1"
+        )
+    return state_values(replace(mdp, terminated=mdp.terminated | stuck[state]), pi)
 
 
 def logit_score(mdp: TabularMDP, pi: Array, psi: Array, discounted_visits: bool = True) -> Array:
