@@ -1,5 +1,7 @@
 """Section 5: the performance identity and its bound, the Fisher matrix, CG, the line search."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
@@ -178,6 +180,64 @@ def test_where_no_step_raises_the_bound_the_policy_stays():
     mdp = TabularMDP.from_arrays(np.eye(2)[:, None].repeat(2, 1), reward, np.eye(2)[0], 0.9)
     pi = np.array([[0.3, 0.7], [0.5, 0.5]])
     np.testing.assert_array_equal(improve(mdp, pi), pi)
+
+
+def one_state(gamma: float, *rewards: float) -> TabularMDP:
+    """A state that stays, an action a reward."""
+    n = len(rewards)
+    return TabularMDP.from_arrays(np.ones((1, n, 1)), np.array([rewards]), np.ones(1), gamma)
+
+
+@pytest.mark.equation("E33", "E34", "E36")
+@pytest.mark.parametrize("gamma", [0.0, 0.5])
+def test_the_surrogate_counts_what_the_old_policy_never_does(gamma):
+    """r = (0, 1), π = (1, 0), π̃ = (½, ½): every state is the same, so L is ½ and J's change."""
+    mdp, pi, new = one_state(gamma, 0, 1), np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
+    assert surrogate(mdp, new, pi) == pytest.approx(0.5 / (1 - gamma), rel=1e-12)
+    change = performance_difference(mdp, new, pi)
+    assert change == pytest.approx(0.5 / (1 - gamma), rel=1e-12)
+    with np.errstate(all="raise"):
+        bound = lower_bound(mdp, new, pi)  # C · ∞, but at γ = 0 there is no C
+    assert bound == (0.5 if gamma == 0 else -np.inf)
+    np.testing.assert_array_equal(improve(mdp, pi), [[0.0, 1.0]] if gamma == 0 else pi)
+
+
+@given(mdps(gammas=st.sampled_from([0.01, 0.5, 0.9])), RNGS, st.sampled_from([-300, -15, 12, 280]))
+@pytest.mark.equation("E36")
+def test_the_best_table_does_not_depend_on_the_unit_of_the_rewards(mdp, rng, exponent):
+    pi, scale = draw_pi(mdp, rng), 2.0**exponent
+    other = dataclasses.replace(mdp, reward=mdp.reward * scale)
+    new = improve(mdp, pi)
+    np.testing.assert_allclose(improve(other, pi), new, atol=1e-9)
+    bound = lower_bound(mdp, new, pi)
+    assert lower_bound(other, new, pi) == pytest.approx(bound * scale, rel=1e-6, abs=0)
+
+
+@pytest.mark.equation("E36")
+def test_the_best_table_where_the_best_action_is_never_taken_and_where_none_matters():
+    """Mass where π has none is infinitely far; what is equally good is left as it is."""
+    pi = np.array([[0.5, 0.5, 0.0]])
+    new = improve(one_state(0.5, 0, 1, 9), pi)
+    assert new[0, 2] == 0
+    assert new[0, 1] > 0.5
+    np.testing.assert_array_equal(improve(one_state(0.5, 1, 1, 1), pi), pi)
+
+
+@pytest.mark.equation("E34", "E37")
+def test_what_is_never_visited_or_never_ends_is_no_nan():
+    """0 · ∞: a state of no visits and infinite KL; C at γ = 1."""
+    stay = np.eye(2)[:, None].repeat(2, 1)
+    mdp = TabularMDP.from_arrays(stay, np.ones((2, 2)), np.eye(2)[0], 0.9)
+    pi = np.array([[0.5, 0.5], [1.0, 0.0]])
+    new = np.array([[0.4, 0.6], [0.5, 0.5]])
+    assert mean_kl(mdp, new, pi, pi) == pytest.approx(0.4 * np.log(0.8) + 0.6 * np.log(1.2))
+    ends = TabularMDP.from_arrays(np.tile(np.eye(2)[1], (2, 2, 1)), np.array([[0.0, 1], [0, 0]]),
+                                  np.eye(2)[0], 1.0, np.array([False, True]))  # fmt: skip
+    assert penalty(ends, np.full((2, 2), 0.5)) == np.inf
+    assert lower_bound(ends, np.full((2, 2), 0.5), np.full((2, 2), 0.5)) == 0
+    assert lower_bound(ends, np.full((2, 2), 0.5), np.array([[0.4, 0.6]] * 2)) == -np.inf
+    same = dataclasses.replace(ends, reward=ends.reward * 0)
+    assert penalty(same, np.full((2, 2), 0.5)) == 0
 
 
 @given(problems(gammas=DISCOUNTS), RNGS)

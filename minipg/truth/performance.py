@@ -26,7 +26,8 @@ def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
     Where π > 0 the sum is E_{a∼π} (π̃/π) A^π, as E32 writes it; it counts what π never does too.
     """
     visited = exact.visits(mdp, pi, mdp.gamma)
-    return float(visited @ (pi_new * exact.advantages(mdp, pi)).sum(1))
+    change = pi_new - pi  # for π̃, as E_{a∼π} A^π = 0: so L(π) is 0 to the bit
+    return float(visited @ (change * exact.advantages(mdp, pi)).sum(1))
 
 
 def kl(p: Array, q: Array) -> Array:
@@ -49,7 +50,7 @@ def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
     A state that π never visits does not count, whatever its KL.
     """
     visited = exact.visitation(mdp, pi)[:-1]
-    return float(np.where(visited > 0, visited * kl(p, q), 0.0).sum())
+    return float(visited @ np.where(visited > 0, kl(p, q), 0.0))
 
 
 def penalty(mdp: TabularMDP, pi: Array) -> float:
