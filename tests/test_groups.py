@@ -12,8 +12,9 @@ from strategies import HIDDEN, RNGS
 
 from minipg.commands import groups as script
 from minipg.estimators import returns
+from minipg.estimators.group_moments import batch_moments
 from minipg.estimators.groups import (
-    batch_moments,
+    by_group,
     dr_grpo,
     grpo,
     reinforce_plus_plus,
@@ -307,6 +308,92 @@ def test_equal_rewards_give_0_and_no_nan(value, size):
         assert psi[1, 0] > 0.5
     for psi in (rloo(r), dr_grpo(r)):
         np.testing.assert_allclose(psi[0], 0, atol=1e-14 * max(abs(value), 1))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("value", [0.1, -1 / 3, 1000.1, 1e10 / 3, 1e-30])
+@pytest.mark.pitfall(34)
+def test_returns_equal_up_to_rounding_give_0_at_every_dtype(value, dtype):
+    """Also two that differ by the last digit, as sums in another order do."""
+    r = np.full(7, value, dtype)
+    nearly = r.copy()
+    nearly[3] = np.nextafter(r[3], dtype_of(r, np.inf))
+    for equal in (r, nearly):
+        for psi in (grpo(equal, np.ones(7, int)), reinforce_plus_plus(equal, np.ones(7, int))):
+            assert psi.tolist() == [0.0] * 7
+            assert psi.dtype == dtype
+    nearly[3] = r[3] * dtype_of(r, 1 + 100 * np.finfo(dtype).eps)  # that is a difference
+    assert np.abs(grpo(nearly, np.ones(7, int))).max() > 1
+
+
+def dtype_of(array, number):
+    return array.dtype.type(number)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-160, 1e160, 1e200, 1e307])
+def test_no_square_over_or_underflows(unit):
+    """Rewards of 1e200: their squares are infinite, their ψ is not 0; lengths are left out."""
+    r, n = np.array([1.0, 0.0, 0.25, 0.5]), np.array([1, 2, 3, 4])
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(grpo(unit * r, n), grpo(r, n))
+        np.testing.assert_allclose(reinforce_plus_plus(unit * r, n), reinforce_plus_plus(r, n))
+        for method in (rloo, dr_grpo):
+            np.testing.assert_allclose(method(unit * r), unit * method(r))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.pitfall(35)
+def test_what_is_no_return_is_no_return_of_0(wrong):
+    r, n = np.array([1.0, wrong, 3.0]), np.ones(3, int)
+    greedy = np.array(1.0)
+    for psi in (lambda: rloo(r), lambda: dr_grpo(r), lambda: grpo(r, n), lambda: remax(r, greedy),
+                lambda: reinforce_plus_plus(r, n), lambda: by_group(rloo, n, r)):  # fmt: skip
+        with pytest.raises(ValueError, match="returns: expected finite numbers, got 1 of 3"):
+            psi()
+    with pytest.raises(ValueError, match="greedy: expected finite"):
+        remax(n, np.array(wrong))
+    for method in (grpo, reinforce_plus_plus):
+        for lengths in ([1, 0, 2], [1, -1, 2], [1, wrong, 2]):
+            with pytest.raises(ValueError, match="lengths: expected"):
+                method(np.arange(3.0), np.array(lengths))
+    with pytest.raises(ValueError, match=r"ddof: expected 1 \(over G − 1\) or 0"):
+        grpo(np.arange(3.0), n, ddof=2)
+
+
+@given(RNGS, st.integers(1, 4))
+def test_groups_of_unlike_size_are_their_groups_one_by_one(rng, prompts):
+    """In any order of the responses; the std over n where it is asked for."""
+    sizes = rng.integers(2, 5, prompts)
+    group = rng.permutation(np.repeat(rng.permutation(9)[:prompts], sizes))
+    r, n = rng.standard_normal(len(group)), rng.integers(1, 9, len(group))
+    got, other = by_group(grpo, group, r, n), by_group(lambda r: grpo(r, 0 * r + 1, 0), group, r)
+    for i, g in enumerate(group):
+        own = r[group == g]
+        assert got[i] == pytest.approx((r[i] - own.mean()) / own.std(ddof=1) / n[i])
+        assert other[i] == pytest.approx((r[i] - own.mean()) / own.std())
+    with pytest.raises(
+        ValueError, match="group 9: returns: expected groups of 2.*or remax"
+    ):
+        by_group(rloo, np.append(group, 9), np.append(r, 1.0))
+    with pytest.raises(ValueError, match="group: expected shape"):
+        by_group(rloo, group[1:], r)
+
+
+def test_a_response_or_a_prompt_of_no_probability_changes_nothing():
+    tree = written_tree()
+    arguments = [tree.returns, tree.lengths, tree.scores, tree.prompt, tree.prob]
+    more = [np.append(x, x[:1], 0) for x in arguments]
+    more[4][-1] = 0
+    other = [x.copy() for x in more]
+    other[3][-1] = 77
+    for added in (more, other):
+        for got, expected in zip(batch_moments(grpo, *added, 2),
+                                 batch_moments(grpo, *arguments, 2), strict=True):  # fmt: skip
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+    for wrong in (-0.1, np.nan, 0.5):
+        more[4][-1] = wrong
+        with pytest.raises(ValueError, match="prob: (its sum: )?expected"):
+            batch_moments(grpo, *more, 2)
 
 
 def test_sampled_groups_have_the_mean_and_spread_enumerated():

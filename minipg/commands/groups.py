@@ -13,6 +13,7 @@ import numpy as np
 
 from minipg.commands import cli
 from minipg.estimators import groups
+from minipg.estimators.group_moments import Method, batch_moments
 from minipg.estimators.score_function import gradients
 from minipg.experience import enumeration
 from minipg.policies.build import softmax_policy
@@ -66,7 +67,7 @@ def rows(seed: int) -> Iterator[dict[str, Any]]:
         return {"method": method, "G": size, "bias": float(bias), "length": float(length),
                 "cosine": float(cosine), "unbiased": "yes" if bias < 1e-9 else same}  # fmt: skip
 
-    methods: dict[str, groups.Method] = {
+    methods: dict[str, Method] = {
         "REINFORCE, no baseline": lambda r, n: r,
         "ReMax": lambda r, n: groups.remax(r, np.broadcast_to(greedy, r.shape[:-1])),
         "RLOO": lambda r, n: groups.rloo(r),
@@ -88,9 +89,7 @@ def rows(seed: int) -> Iterator[dict[str, Any]]:
               "REINFORCE++": over_tokens / np.sqrt(tokens @ over_tokens**2)}  # fmt: skip
     for name, method in methods.items():
         for size in SIZES:
-            mean, covariance = groups.batch_moments(
-                method, returns, lengths, scores, prompt, p, size
-            )
+            mean, covariance = batch_moments(method, returns, lengths, scores, prompt, p, size)
             # of one batch, times its responses: what each buys, whatever the length of the mean
             relative = len(greedy) * size * np.trace(covariance) / (mean @ mean)
             yield figures(name, size, mean) | {"variance": float(relative)}

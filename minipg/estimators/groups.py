@@ -13,16 +13,12 @@ under enumeration K possible responses, Q prompts, M possible batches.
 """
 
 from collections.abc import Callable
-from itertools import combinations_with_replacement
-from math import comb, prod
+from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
-from minipg.experience.batch import Batch, moments
-from minipg.validate import Array, check_finite, check_range, check_shape
-
-Method = Callable[[Array, Array], Array]
+from minipg.experience.batch import Batch
+from minipg.validate import Array, check_finite, check_range, check_shape, power_of_two
 
 
 def responses(batch: Batch) -> tuple[Array, Array]:
@@ -48,8 +44,9 @@ def rloo(returns: Array) -> Array:
     >>> rloo(np.array([1.0, 0.0, 0.0])).tolist()
     [1.0, -0.5, -0.5]
     """
-    size = _group_size(returns)
-    return returns - (returns.sum(-1, keepdims=True) - returns) / (size - 1)
+    returns, unit = _checked(returns, 2)
+    others = (returns.sum(-1, keepdims=True) - returns) / (returns.shape[-1] - 1)
+    return (returns - others) * unit
 
 
 def dr_grpo(returns: Array) -> Array:
@@ -61,26 +58,29 @@ def dr_grpo(returns: Array) -> Array:
     >>> dr_grpo(np.array([1.0, 0.0])).tolist()
     [0.5, -0.5]
     """
-    _group_size(returns)
-    return returns - returns.mean(-1, keepdims=True)
+    returns, unit = _checked(returns, 2)
+    return (returns - returns.mean(-1, keepdims=True)) * unit
 
 
-def grpo(returns: Array, lengths: Array) -> Array:
+def grpo(returns: Array, lengths: Array, ddof: int = 1) -> Array:
     """(R_i − mean)/(std · lengths_i) (..., G), mean and std of the group; 0 where std is 0.
 
     Biased: 1/std depends on the own R and weighs the prompts, 1/lengths_i weighs the responses
     (lengths 1 leaves that out). With rewards 0 and 1, lengths 1 and G → ∞ its mean is the gradient
     of 2 arcsin √P(R = 1) (Davis & Recht 2025, arXiv 2510.13651).
     Source: Shao et al. 2024, arXiv 2402.03300, which does not say which std. This is the sample's,
-    over G − 1, as in TRL and verl; they add 1e-4 and 1e-6 to it. The population's is shorter by
-    √(1 − 1/G) and gives the same direction.
+    over G − 1, as in TRL and verl; they add 1e-4 and 1e-6 to it. The population's (ddof = 0) is
+    shorter by √(1 − 1/G) and gives the same direction.
 
     >>> grpo(np.array([1.0, 0.0]), np.array([1, 2])).round(3).tolist()
     [0.707, -0.354]
     """
-    check_shape("lengths", lengths, returns.shape)
-    centred = dr_grpo(returns)
-    return _scaled(centred, returns.std(-1, ddof=1, keepdims=True), returns) / lengths
+    if ddof not in (0, 1):
+        raise ValueError(f"ddof: expected 1 (over G − 1) or 0 (over G), got {ddof}")
+    returns, _ = _checked(returns, 2)
+    centred = returns - returns.mean(-1, keepdims=True)
+    std = returns.std(-1, ddof=ddof, keepdims=True)
+    return _scaled(centred, std, returns) / _lengths(lengths, returns)
 
 
 def remax(returns: Array, greedy: Array) -> Array:
@@ -89,6 +89,7 @@ def remax(returns: Array, greedy: Array) -> Array:
     It does not depend on the tokens drawn, so it adds no bias; it costs one more response.
     Source: Li et al. 2023, arXiv 2310.10505.
     """
+    returns, greedy = _finite("returns", returns), _finite("greedy", greedy)
     check_shape("greedy", greedy, returns.shape[:-1])
     return returns - greedy[..., None]
 
@@ -100,62 +101,68 @@ def reinforce_plus_plus(returns: Array, lengths: Array) -> Array:
     Source: Hu et al. 2025, arXiv 2501.03262, without its KL in the reward; the population's std,
     over tokens, as in OpenRLHF. It is returns.normalize of R, but for the 1e-8 there.
     """
-    check_shape("lengths", lengths, returns.shape)
+    returns, _ = _checked(returns, 1)
+    lengths = _lengths(lengths, returns)
     tokens = lengths.sum(-1, keepdims=True)
     centred = returns - (lengths * returns).sum(-1, keepdims=True) / tokens
     std = np.sqrt((lengths * centred**2).sum(-1, keepdims=True) / tokens)
     return _scaled(centred, std, returns)
 
 
-def _group_size(returns: Array) -> int:
-    """G; ValueError below 2."""
-    if returns.ndim < 1 or returns.shape[-1] < 2:
-        raise ValueError(f"returns: expected groups of 2 or more, got shape {returns.shape}")
-    return returns.shape[-1]
+def by_group(method: Callable[..., Array], group: Array, returns: Array, *others: Array) -> Array:
+    """ψ (B,) of a method on groups of unlike size: response i is to prompt group[i] (B,).
+
+    others (B,): what else the method takes of each response, lengths say.
+
+    >>> by_group(rloo, np.array([7, 3, 7, 3, 3]), np.array([1.0, 0.0, 0.0, 0.0, 3.0])).tolist()
+    [1.0, -1.5, -1.0, -1.5, 3.0]
+    """
+    group, returns = np.asarray(group), _finite("returns", returns)
+    check_shape("returns", returns, (None,))
+    check_shape("group", group, returns.shape)
+    psi = np.empty(len(returns))
+    for prompt in np.unique(group):
+        own = group == prompt
+        try:
+            psi[own] = method(returns[own], *(np.asarray(x)[own] for x in others))
+        except ValueError as error:
+            raise ValueError(f"group {prompt}: {error}") from error
+    return psi
+
+
+def _finite(name: str, array: Array) -> Array:
+    """As floating-point numbers; ValueError where one is not finite."""
+    array = np.asarray(array)
+    check_finite(name, array)
+    return array.astype(np.result_type(array, np.float32), copy=False)
+
+
+def _checked(returns: Array, least: int) -> tuple[Array, Any]:
+    """Returns in a unit in which no square overflows, and that unit, a power of two.
+
+    ValueError where one is not finite, and for groups of fewer than `least`.
+    """
+    returns = _finite("returns", returns)
+    if returns.ndim < 1 or returns.shape[-1] < least:
+        raise ValueError(
+            f"returns: expected groups of {least} or more, got shape {returns.shape}"
+            + ": one response has no other to be compared with; ψ = R, or remax, does without"
+            * (least == 2)
+        )
+    unit = returns.dtype.type(power_of_two(returns))
+    return returns / unit, unit
+
+
+def _lengths(lengths: Array, returns: Array) -> Array:
+    """Numbers of tokens, 1 or more, a response each; or ValueError."""
+    lengths = _finite("lengths", lengths)
+    check_shape("lengths", lengths, returns.shape)
+    check_range("lengths", float(lengths.min()), 1)
+    return lengths.astype(returns.dtype)
 
 
 def _scaled(centred: Array, std: Array, returns: Array) -> Array:
-    """centred/std; 0 where all returns are equal: a std below 1e-12 of them is rounding."""
-    differ = std > 1e-12 * np.abs(returns).max(-1, keepdims=True)
-    return np.divide(centred, std, out=np.zeros(centred.shape), where=differ)
-
-
-def batch_moments(
-    method: Method, returns: Array, lengths: Array, scores: Array, prompt: Array, prob: Array,
-    size: int, most: int = 1_000_000,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Exact mean (P,) and covariance (P, P) of Σ_q p(q) mean_i ψ_i Σ_t ∇log π over all batches.
-
-    A batch has G = size independent responses to each prompt q; method(returns, lengths), both
-    (M, Q, G), gives ψ (M, Q, G). Of each possible response: returns, lengths, prompt (K,), scores
-    (K, P) = Σ_t ∇log π, prob (K,) = p(q) π(response|q), as enumerated.
-    No ψ depends on the order of a group, so each multiset of responses stands once, with its
-    multinomial probability. ValueError for more than `most` batches.
-    """
-    check_range("size", size, 1)
-    check_shape("scores", scores, (len(prob), None))
-    for name, array in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
-        check_shape(name, array, prob.shape)
-    every = [np.flatnonzero(prompt == q) for q in np.unique(prompt)]
-    total = prod(comb(len(own) + size - 1, size) for own in every)
-    if total > most:
-        raise ValueError(f"size: expected at most {most} batches, got {total}: a smaller tree")
-    groups, chances, weight = [], [], np.zeros(len(prob))
-    for own in every:
-        share = prob[own].sum()  # p(q)
-        weight[own] = share / size
-        chosen = np.array(list(combinations_with_replacement(own, size)))  # (M_q, G)
-        counts = (chosen[:, :, None] == own).sum(1)  # (M_q, K_q)
-        orders = gammaln(size + 1) - gammaln(counts + 1).sum(1)
-        groups.append(chosen)
-        chances.append(np.exp(orders + counts @ np.log(prob[own] / share)))
-    index = np.indices([len(g) for g in groups]).reshape(len(groups), -1)  # (Q, M)
-    drawn = np.stack([g[i] for g, i in zip(groups, index, strict=True)], 1)  # (M, Q, G)
-    chance = np.prod([c[i] for c, i in zip(chances, index, strict=True)], axis=0)
-    psi = method(returns[drawn], lengths[drawn])
-    check_shape("psi", psi, drawn.shape)
-    check_finite("psi", psi)
-    total_psi = np.zeros((len(drawn), len(prob)))  # of each possible response (M, K)
-    for q, i in np.ndindex(drawn.shape[1:]):
-        total_psi[np.arange(len(drawn)), drawn[:, q, i]] += psi[:, q, i]
-    return moments(total_psi @ (weight[:, None] * scores), chance)
+    """centred/std; 0 where all returns are equal up to the rounding of their dtype."""
+    rounding = 4 * np.finfo(returns.dtype).eps * np.abs(returns).max(-1, keepdims=True)
+    differ = np.ptp(returns, -1, keepdims=True) > rounding
+    return np.divide(centred, std, out=np.zeros_like(centred), where=differ)

@@ -1,0 +1,60 @@
+"""Exact moments of the group estimators, over every batch of responses.
+
+Axes: K possible responses, P parameters, Q prompts, G responses to each, M possible batches.
+"""
+
+from collections.abc import Callable
+from itertools import combinations_with_replacement
+from math import comb, prod
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+from minipg.experience.batch import moments
+from minipg.validate import Array, check_finite, check_range, check_shape
+
+Method = Callable[[Array, Array], Array]
+
+
+def batch_moments(
+    method: Method, returns: Array, lengths: Array, scores: Array, prompt: Array, prob: Array,
+    size: int, most: int = 1_000_000,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Exact mean (P,) and covariance (P, P) of Σ_q p(q) mean_i ψ_i Σ_t ∇log π over all batches.
+
+    A batch has G = size independent responses to each prompt q; method(returns, lengths), both
+    (M, Q, G), gives ψ (M, Q, G). Of each possible response: returns, lengths, prompt (K,), scores
+    (K, P) = Σ_t ∇log π, prob (K,) = p(q) π(response|q), as enumerated.
+    No ψ depends on the order of a group, so each multiset of responses stands once, with its
+    multinomial probability. ValueError for more than `most` batches.
+    """
+    check_range("size", size, 1)
+    check_shape("scores", scores, (len(prob), None))
+    for name, array in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
+        check_shape(name, array, prob.shape)
+    check_finite("prob", prob)
+    check_range("prob", float(prob.min()), 0)
+    check_range("prob: its sum", float(prob.sum()), 1 - 1e-6, 1 + 1e-6)
+    every = [np.flatnonzero((prompt == q) & (prob > 0)) for q in np.unique(prompt[prob > 0])]
+    total = prod(comb(len(own) + size - 1, size) for own in every)
+    if total > most:
+        raise ValueError(f"size: expected at most {most} batches, got {total}: a smaller tree")
+    groups, chances, weight = [], [], np.zeros(len(prob))
+    for own in every:
+        share = prob[own].sum()  # p(q)
+        weight[own] = share / size
+        chosen = np.array(list(combinations_with_replacement(own, size)))  # (M_q, G)
+        counts = (chosen[:, :, None] == own).sum(1)  # (M_q, K_q)
+        orders = gammaln(size + 1) - gammaln(counts + 1).sum(1)
+        groups.append(chosen)
+        chances.append(np.exp(orders + xlogy(counts, prob[own] / share).sum(1)))
+    index = np.indices([len(g) for g in groups]).reshape(len(groups), -1)  # (Q, M)
+    drawn = np.stack([g[i] for g, i in zip(groups, index, strict=True)], 1)  # (M, Q, G)
+    chance = np.prod([c[i] for c, i in zip(chances, index, strict=True)], axis=0)
+    psi = method(returns[drawn], lengths[drawn])
+    check_shape("psi", psi, drawn.shape)
+    check_finite("psi", psi)
+    total_psi = np.zeros((len(drawn), len(prob)))  # of each possible response (M, K)
+    for q, i in np.ndindex(drawn.shape[1:]):
+        total_psi[np.arange(len(drawn)), drawn[:, q, i]] += psi[:, q, i]
+    return moments(total_psi @ (weight[:, None] * scores), chance)
