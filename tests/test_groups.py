@@ -371,9 +371,7 @@ def test_groups_of_unlike_size_are_their_groups_one_by_one(rng, prompts):
         own = r[group == g]
         assert got[i] == pytest.approx((r[i] - own.mean()) / own.std(ddof=1) / n[i])
         assert other[i] == pytest.approx((r[i] - own.mean()) / own.std())
-    with pytest.raises(
-        ValueError, match="group 9: returns: expected groups of 2.*or remax"
-    ):
+    with pytest.raises(ValueError, match="group 9: returns: expected groups of 2.*or remax"):
         by_group(rloo, np.append(group, 9), np.append(r, 1.0))
     with pytest.raises(ValueError, match="group: expected shape"):
         by_group(rloo, group[1:], r)

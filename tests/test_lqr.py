@@ -217,3 +217,35 @@ def test_bad_problems_are_named():
             enumeration.quadrature(problem, policy, np.zeros(policy.num_params))
     with pytest.raises(ValueError, match="at most 1000000 columns"):
         enumeration.quadrature(e, gaussian_policy(1, 1), np.zeros(3), nodes=50)
+
+
+def test_computed_matrices_are_symmetric_and_positive_up_to_rounding():
+    """An inverse, a rank-one covariance of 1e9; what is off by more is refused."""
+    rng = np.random.default_rng(0)
+    half = rng.standard_normal((3, 3))
+    inverse = np.linalg.inv(half @ half.T + np.eye(3))
+    column = np.array([[3e4], [1e4], [-2e4]])
+    rank_one = column @ column.T
+    assert not np.array_equal(inverse, inverse.T)
+    assert np.linalg.eigvalsh(rank_one).min() < -1e-12
+    one = np.eye(3)
+    lqr_ = LQR(0.5 * one, one[:, :1], inverse, one[:1, :1], rank_one, np.zeros(3), one, 0.9, 2)
+    np.testing.assert_array_equal(lqr_.Q, lqr_.Q.T)
+    np.testing.assert_allclose(lqr_.Q, inverse, rtol=1e-12)
+    assert np.isfinite(lqr.objective(lqr_, np.zeros(5)))
+    skew, negative = inverse.copy(), np.diag([1.0, 1.0, -1e-6])
+    skew[0, 1] += 1e-6 * np.abs(inverse).max()
+    for name, matrix, word in (("Q", skew, "symmetric"), ("W", negative, "covariance")):
+        with pytest.raises(ValueError, match=f"{name}: expected a {word}"):
+            dataclasses.replace(lqr_, **{name: matrix})
+
+
+@pytest.mark.parametrize("horizon", [600, 2000])
+def test_values_that_overflow_are_refused_by_name(horizon):
+    """F = 2: V of s grows fourfold a step, past 1e308 after 512 of them."""
+    one = np.eye(1)
+    growing = LQR(2 * one, one, one, one, one, np.ones(1), one, 1.0, horizon)
+    for function in (lqr.objective, lqr.policy_gradient):
+        with pytest.raises(ValueError, match="they overflow 51. steps before the end"):
+            function(growing, np.zeros(3))
+    assert np.isfinite(lqr.objective(dataclasses.replace(growing, horizon=500), np.zeros(3)))

@@ -264,3 +264,45 @@ def test_the_vector_environment_refuses_what_is_no_action():
     for arguments in ((0,), (2, -1), (2, 0)):
         with pytest.raises(ValueError, match="num_envs|max_episode_steps"):
             TabularVectorEnv(envs.mdp, *arguments)
+
+
+def test_probabilities_that_were_computed_are_cleaned_of_rounding():
+    """1 − 0.9 − 0.1 is −2.8e-17, 1 − 0.8 − 0.2 in float32 −1e-8; what is less is refused still."""
+    for dtype, most in (("f4", 0.8), ("f8", 0.9)):
+        nine, one = np.array([most, 1 - most], dtype)
+        row = np.array([nine, one, 1 - nine - one], dtype)
+        assert row[2] < 0
+        start = np.roll(row, 1)
+        mdp = TabularMDP.from_arrays(np.tile(row, (3, 2, 1)), np.ones((3, 2)), start, 0.9)
+        assert set(mdp.next_state) == {0, 1}
+        assert mdp.prob.min() > 0.09
+        assert mdp.start.tolist()[0] == 0
+        np.testing.assert_allclose(exact.state_values(mdp, np.full((3, 2), 0.5)), 10, rtol=1e-6)
+        pi = np.tile(row.astype(float), (3, 1))
+        wide = TabularMDP.from_arrays(np.tile(row, (3, 3, 1)), np.ones((3, 3)), start, 0.9)
+        np.testing.assert_allclose(exact.state_values(wide, pi), 10, rtol=1e-6)
+    with pytest.raises(ValueError, match="transition table: expected probabilities, got -1e-05"):
+        TabularMDP.from_arrays(np.tile([1 + 1e-5, -1e-5], (2, 1, 1)), np.ones((2, 1)),
+                               np.eye(2)[0], 0.9)  # fmt: skip
+    with pytest.raises(ValueError, match="start: expected probabilities"):
+        TabularMDP.from_arrays(np.tile([1.0, 0], (2, 1, 1)), np.ones((2, 1)),
+                               np.array([1 + 1e-5, -1e-5]), 0.9)  # fmt: skip
+    with pytest.raises(ValueError, match="pi: expected rows of probabilities"):
+        exact.state_values(mdp, np.tile([1 + 1e-5, -1e-5], (3, 1)))
+
+
+def test_rewards_near_the_largest_float_have_values_or_a_word():
+    """A norm of them is infinite; V of −1e300 is not."""
+    transition = np.full((2, 2, 2), 0.5)
+    reward = np.array([[-1.0, 0.0], [0.0, 2.0]])
+    pi = np.full((2, 2), 0.5)
+    for unit in (1e-300, 1e-170, 1e170, 1e300):
+        small, large = (TabularMDP.from_arrays(transition, x * reward, np.eye(2)[0], 0.5)
+                        for x in (1.0, unit))  # fmt: skip
+        expected = unit * exact.state_values(small, pi)
+        with np.errstate(all="raise", under="ignore"):
+            np.testing.assert_allclose(exact.state_values(large, pi), expected, rtol=1e-10)
+    reward = np.full((2, 2), -1e308)
+    mdp = TabularMDP.from_arrays(transition, reward, np.eye(2)[0], 0.9)
+    with pytest.raises(ValueError, match="rewards are too large"):
+        exact.state_values(mdp, pi)

@@ -13,11 +13,14 @@ import numpy as np
 
 from minipg.validate import Array, check_range, finite_array
 
+ROUNDING = 1e-9  # of a matrix that was computed, an inverse say, relative to its largest entry
+
 
 @dataclass(frozen=True)
 class LQR:
     """F (n, n), G (n, d), Q (n, n) and R (d, d) symmetric, W (n, n) and C (n, n) covariances.
 
+    Up to rounding, which is cleaned.
     mean (n,) of s_0; gamma in [0, 1], below 1 without a horizon. Ends after `horizon` steps.
     Raises ValueError where shapes do not fit or a matrix is not what it must be.
     """
@@ -42,10 +45,13 @@ class LQR:
             object.__setattr__(self, name, finite_array(name, getattr(self, name), shape))
         for name in ("Q", "R", "W", "C"):
             matrix = getattr(self, name)
-            if not np.array_equal(matrix, matrix.T):
+            rounding = ROUNDING * float(np.abs(matrix).max())
+            if np.abs(matrix - matrix.T).max() > rounding:
                 raise ValueError(f"{name}: expected a symmetric matrix, got {matrix.tolist()}")
-            if name in "WC" and np.linalg.eigvalsh(matrix).min() < -1e-12:
+            matrix = matrix / 2 + matrix.T / 2
+            if name in "WC" and np.linalg.eigvalsh(matrix).min() < -rounding:
                 raise ValueError(f"{name}: expected a covariance, got {matrix.tolist()}")
+            object.__setattr__(self, name, matrix)
         check_range("gamma", self.gamma, 0, 1)
         if self.horizon is None and self.gamma == 1:
             raise ValueError("gamma: expected less than 1 without a horizon, got 1")
@@ -76,7 +82,7 @@ def _closed_loop(lqr: LQR, theta: Array) -> tuple[Array, Array, Array, Array, Ar
 def solve(lqr: LQR, theta: Array) -> Solution:
     """P_t = Q̃ + MᵀRM + γ LᵀP_{t+1}L with L = F̃ + G̃M; c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
 
-    ValueError where, without a horizon, √γ L is not stable.
+    ValueError where, without a horizon, √γ L is not stable, and where V overflows.
     """
     f, g, q, m, sigma, noise = _closed_loop(lqr, theta)
     loop, cost = f + g @ m, q + m.T @ lqr.R @ m
@@ -90,10 +96,16 @@ def solve(lqr: LQR, theta: Array) -> Solution:
         c = (np.trace(lqr.R @ sigma) + lqr.gamma * np.trace(p @ noise)) / (1 - lqr.gamma)
         return Solution([p], [float(c)])
     ps, cs = [np.zeros_like(cost)], [0.0]
-    for _ in range(lqr.horizon):
-        c = np.trace(lqr.R @ sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ noise))
-        ps.insert(0, cost + lqr.gamma * loop.T @ ps[0] @ loop)
+    for left in range(lqr.horizon):
+        with np.errstate(over="ignore", invalid="ignore"):
+            c = np.trace(lqr.R @ sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ noise))
+            ps.insert(0, cost + lqr.gamma * loop.T @ ps[0] @ loop)
         cs.insert(0, float(c))
+        if not (np.isfinite(c) and np.isfinite(ps[0]).all()):
+            raise ValueError(
+                f"theta: expected values that stay finite, they overflow {left + 1} steps before "
+                "the end: a shorter horizon, or a policy under which s does not grow"
+            )
     return Solution(ps, cs)
 
 

@@ -148,7 +148,7 @@ class TabularMDP:
         features: None is one-hot.
         """
         entries = Entries(row, next_state, prob, reward, terminated)
-        return cls(*tables.merged(entries), np.array(start), gamma,
+        return cls(*tables.merged(entries), tables.cleaned(np.array(start)), gamma,
                    None if features is None else np.array(features), num_actions)  # fmt: skip
 
     @classmethod
@@ -202,5 +202,5 @@ def check_pi(mdp: TabularMDP, pi: Array) -> None:
     """Raise ValueError unless pi (S, A) holds probabilities; complex ones for complex-step."""
     check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
     check_finite("pi", pi)
-    if pi.real.min() < 0 or np.abs(pi.sum(1) - 1).max() > 1e-6:
+    if pi.real.min() < -TOLERANCE or np.abs(pi.sum(1) - 1).max() > TOLERANCE:
         raise ValueError("pi: expected rows of probabilities that sum to 1")

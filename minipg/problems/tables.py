@@ -26,9 +26,15 @@ class Entries(NamedTuple):
     terminated: Array
 
 
+def cleaned(prob: Array) -> Array:
+    """Probabilities without what rounding left below 0: 1 − 0.9 − 0.1 is −2.8e-17."""
+    return np.where((prob < 0) & (prob >= -TOLERANCE), 0.0, prob)
+
+
 def merged(entries: Entries) -> Entries:
     """Sorted by row, alike ones added, those of no probability dropped, rows summing to 1."""
     row, next_state, prob, reward, terminated = entries
+    prob = cleaned(prob)
     used = prob != 0
     keys = [x[used] for x in (reward, terminated, next_state, row)]
     order = np.lexsort(keys)
