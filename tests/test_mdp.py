@@ -268,8 +268,8 @@ def test_the_vector_environment_refuses_what_is_no_action():
 
 def test_probabilities_that_were_computed_are_cleaned_of_rounding():
     """1 − 0.9 − 0.1 is −2.8e-17, 1 − 0.8 − 0.2 in float32 −1e-8; what is less is refused still."""
-    for dtype, most in (("f4", 0.8), ("f8", 0.9)):
-        nine, one = np.array([most, 1 - most], dtype)
+    for dtype, pair in (("f4", (0.8, 0.2)), ("f8", (0.9, 0.1))):
+        nine, one = np.array(pair, dtype)
         row = np.array([nine, one, 1 - nine - one], dtype)
         assert row[2] < 0
         start = np.roll(row, 1)
