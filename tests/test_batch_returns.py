@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from strategies import GAMMAS, RNGS, endings
 
 from minipg.estimators.returns import discounts, reward_to_go, steps_since_start, total_return
-from minipg.experience.batch import Batch, moments
+from minipg.experience.batch import Batch, columns, moments
 
 
 def episode_bounds(ends):
@@ -123,3 +123,19 @@ def test_moments_are_the_weighted_mean_and_covariance(b, p, rng):
     np.testing.assert_allclose(covariance, second - np.outer(mean, mean), atol=1e-12)
     with pytest.raises(ValueError, match="samples: expected shape"):
         moments(samples[:-1], weight)
+
+
+def test_chosen_columns_keep_their_last_row_of_data_and_none_after_it():
+    """Three columns of 3, 1 and 2 rows of data; twice the same one, and one of none."""
+    valid = np.arange(4)[:, None] < np.array([3, 1, 2, 0])
+    rows = np.arange(16.0).reshape(4, 4)
+    never = np.zeros_like(valid)
+    batch = Batch(np.arange(20.0).reshape(5, 4, 1), rows.astype(int), rows * valid,
+                  np.roll(valid, -1, 0) < valid, never, valid, -rows, np.full(4, 0.25))  # fmt: skip
+    for chosen, steps in (([1], 1), ([2, 1], 2), ([1, 1], 1), ([0, 1, 2], 3), ([3], 1)):
+        part = columns(batch, np.array(chosen))
+        assert part.rewards.shape == (steps, len(chosen))
+        for name in ("actions", "rewards", "terminated", "truncated", "valid", "log_prob"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(batch, name)[:steps, chosen])
+        np.testing.assert_array_equal(part.obs, batch.obs[: steps + 1, chosen])
+        assert part.weight.tolist() == [1 / len(chosen)] * len(chosen)

@@ -358,3 +358,20 @@ def test_sampled_verdicts_on_a_linear_quadratic_problem():
     assert_unbiased(check_unbiased(sampler(estimator, games), truth, bias, rng))
     wrong = sampler(lambda batch: estimator(batch) * [1, 1, 0], games)
     assert not check_unbiased(wrong, truth, abs(truth[2]), rng).unbiased
+
+
+def test_the_limits_of_an_exact_verdict(p):
+    """Weights of 1 ± 2e-6, tolerances outside [0, 1]; at the limits it judges; n counts batches."""
+    for off in (-2e-6, 2e-6):
+        with pytest.raises(ValueError, match="sum of the batch's weight"):
+            exact_moments(
+                reinforce(p), dataclasses.replace(p.batch, weight=p.batch.weight * (1 + off))
+            )
+    for tolerance in (-1e-12, 1.0001, np.nan):
+        with pytest.raises(ValueError, match="tolerance"):
+            check_exact(reinforce(p), p.batch, p.gradient, tolerance=tolerance)
+    assert not check_exact(of_batch(p, shared(False)), p.batch, p.gradient, 2, tolerance=0).unbiased
+    assert check_exact(reinforce(p), p.batch, 1.5 * p.gradient, tolerance=1).unbiased
+    count = len(p.batch.weight)
+    assert check_exact(reinforce(p), p.batch, p.gradient).n == count
+    assert check_exact(of_batch(p, shared(True)), p.batch, p.gradient, games=2).n == count**2

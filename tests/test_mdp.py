@@ -306,3 +306,42 @@ def test_rewards_near_the_largest_float_have_values_or_a_word():
     mdp = TabularMDP.from_arrays(transition, reward, np.eye(2)[0], 0.9)
     with pytest.raises(ValueError, match="rewards are too large"):
         exact.state_values(mdp, pi)
+
+
+def test_a_table_leaves_the_caller_s_arrays_as_they_are():
+    """Not frozen, not changed, and no view of them."""
+    row, next_state, prob = np.array([1, 0]), np.array([0, 0]), np.array([1.0, 1.0])
+    reward, end, start = np.array([5.0, 4.0]), np.array([True, True]), np.ones(1)
+    features = np.ones((1, 2))
+    given = (row, next_state, prob, reward, end, start, features)
+    before = [x.copy() for x in given]
+    mdp = TabularMDP.from_entries(row, next_state, prob, reward, end, start, 0.9, features, 2)
+    for array, was in zip(given, before, strict=True):
+        np.testing.assert_array_equal(array, was)
+        assert array.flags.writeable
+    for own in (mdp.row, mdp.next_state, mdp.prob, mdp.reward, mdp.start, mdp.features):
+        assert not any(np.shares_memory(own, array) for array in given)
+        assert not own.flags.writeable
+
+
+@pytest.mark.parametrize("drawn", [0.0, 1 - 2**-53])
+def test_the_first_and_the_last_number_a_generator_draws_stay_within_their_row(drawn):
+    """Many rows and rounding between: no draw picks an entry of the row beside it."""
+    rng = np.random.default_rng(0)
+    mdp = TabularMDP.from_arrays(rng.dirichlet(np.ones(7), (7, 3)), np.zeros((7, 3)),
+                                 rng.dirichlet(np.ones(7)), 0.9)  # fmt: skip
+    envs = TabularVectorEnv(mdp, 7)
+
+    class Same:
+        def random(self, n):
+            return np.full(n, drawn)
+
+    envs._np_random = Same()
+    envs._state = envs._starts(7)
+    assert (envs._state == (0 if drawn == 0 else 6)).all()
+    for action in range(3):
+        envs._state = np.arange(7)
+        row = envs._state * 3 + action
+        envs.step(np.full(7, action))
+        entry = mdp.first[row] if drawn == 0 else mdp.first[row + 1] - 1
+        np.testing.assert_array_equal(envs._state, mdp.next_state[entry])

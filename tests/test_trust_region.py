@@ -503,3 +503,20 @@ def test_the_line_search_accepts_only_what_meets_both_and_else_leaves_theta(rng,
     assert backtrack(theta, step, lambda x: (0.0, delta), delta).tried == 1  # L = 0, KL = δ
     with pytest.raises(ValueError, match="delta: expected"):
         backtrack(theta, step, measure, 0.0)
+
+
+@pytest.mark.equation("E46")
+def test_the_line_search_halves_ten_times_and_no_more():
+    """The tenth candidate is θ + 2⁻⁹ of the step; an eleventh is not tried."""
+    tried = []
+
+    def measure(x, accepted_at):
+        tried.append(float(x[0]))
+        return 0.0, 0.0 if len(tried) == accepted_at else np.inf
+
+    for accepted_at in (10, 11):
+        tried.clear()
+        result = backtrack(np.zeros(1), np.ones(1), lambda x, n=accepted_at: measure(x, n), 0.01)
+        assert tried == [2.0**-i for i in range(10)]
+        assert result.accepted == (accepted_at == 10)
+        assert result.tried == 10

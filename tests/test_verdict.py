@@ -211,6 +211,7 @@ def test_nan_in_a_later_chunk_is_refused():
         ({"truth": np.zeros(0)}, "number of parameters"),
         ({"bias": 0.0}, "bias"), ({"bias": np.nan}, "bias"),
         ({"alpha": 0.0}, "alpha"), ({"alpha": 0.6}, "alpha"), ({"beta": 0.0}, "beta"),
+        ({"beta": 0.6}, "beta"),
         ({"pilot": 99}, "pilot"), ({"most": 1999}, "most"),
     ],
 )  # fmt: skip
@@ -235,3 +236,16 @@ def test_assert_unbiased_says_all_in_one_line():
         "biased: ‖mean − truth‖ = 0.25 > 0.2 (n = 10, false alarms ≤ 0.05; a bias from 0.3 shows "
         "with probability ≥ 1 − 0.01)"
     )
+
+
+def test_as_many_as_most_are_drawn_and_not_one_more():
+    """n = most decides; most = n − 1 is refused, and says what most shows."""
+
+    def ask(most):
+        return check_unbiased(skewed, TRUTH, 0.1, np.random.default_rng(0), most=most)
+
+    n = ask(10_000_000).n
+    assert n > 2000
+    assert ask(n).n == n
+    with pytest.raises(ValueError, match=f"which most = {n - 1} estimates show; got 0.1"):
+        ask(n - 1)
