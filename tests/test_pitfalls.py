@@ -55,7 +55,7 @@ def test_verify_leaves_the_museum_alone_unless_it_is_asked_for():
     """In a fresh process, of one claim."""
     code = ("import sys\nfrom minipg.commands import verify\ndel verify.CLAIMS[1:]\n"
             "verify.main(['FrozenLake-v1'])\n"
-            "print([name for name in sys.modules if name.startswith('minipg.museum')])")  # fmt: skip
+            "print([x for x in sys.modules if x.startswith('minipg.museum')])")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "1 of 1 hold" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
