@@ -72,7 +72,7 @@ def written_out(window, gamma, lam, n):
 
 @given(windows(), GAMMAS, LAMBDAS, st.integers(1, 10))
 @pytest.mark.equation("E22", "E23", "E24", "E25", "errata 5")
-@pytest.mark.pitfall(1, 2, 3, 4, 5, 6)
+@pytest.mark.pitfall(1, 2, 3, 4, 5, 6, 31, 32)
 def test_gae_and_n_step_are_their_definitions_at_every_ending(window, gamma, lam, n):
     """To 1e-12, terminations, truncations, both at once, resets and the window's end included."""
     rewards, values, terminated, truncated, valid = window

@@ -99,6 +99,7 @@ def test_a_known_bias_is_found_exactly(p, rng):
 
 @given(small())
 @pytest.mark.equation("E06", "E08")
+@pytest.mark.pitfall(38)
 def test_two_games_that_share_a_baseline(p):
     """The mean of both halves ∇J: E ½ Σ_i y_i (R_i − R_j)/2; that of the other game does not."""
     scale = np.abs(p.estimates).max(initial=1.0)

@@ -22,7 +22,7 @@ from minipg.experience.rollout import play_episodes
 from minipg.policies.multi_softmax import MultiSoftmax
 from minipg.policies.policy_file import load_policy
 
-ROOT = Path(train.__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 
 
 class Dials(gym.Env):
@@ -117,11 +117,11 @@ def test_a_q_critic_is_refused():
 
 
 def example():
-    """The README's environment and the commands below it."""
-    section = (ROOT / "README.md").read_text().split("### An environment of your own")[1]
-    section = section.split("\n##")[0]
+    """The environment of docs/experiments.md and the commands below it."""
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    section = page.split("## An environment of your own")[1].split("\n##")[0]
     code = re.search("```python\n(# lights.py\n.*?)```", section, re.DOTALL)[1]
-    return code, re.findall("^    (.*scripts/.*)$", section, re.MULTILINE)
+    return code, re.findall("^    (PYTHONPATH=.*)$", section, re.MULTILINE)
 
 
 @pytest.fixture
@@ -134,14 +134,14 @@ def lights(tmp_path, monkeypatch):
     sys.modules.pop("lights", None)
 
 
-def test_the_readme_s_environment_trains_by_the_readme_s_commands(lights):
+def test_the_page_s_environment_trains_by_the_page_s_commands(lights):
     _, commands = example()
-    path = os.pathsep.join([".", *(p for p in sys.path if p)])
+    path = os.pathsep.join([".", str(ROOT)])
     assert len(commands) == 2
     for command in commands:
-        here, python, script, *words = shlex.split(command)
-        assert (here, python) == ("PYTHONPATH=.", "python")
-        done = subprocess.run([sys.executable, ROOT / script, *words], check=True, text=True,
+        here, minipg, *words = shlex.split(command)
+        assert (here, minipg) == ("PYTHONPATH=.", "minipg")
+        done = subprocess.run([sys.executable, "-P", "-m", minipg, *words], check=True, text=True,
                               capture_output=True, env={**os.environ, "PYTHONPATH": path},
                               )  # fmt: skip
         mean = float(re.search(r"mean return +(\S+) ", done.stdout)[1])

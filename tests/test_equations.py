@@ -1,4 +1,4 @@
-"""Every claim of scripts/claims, on random tables, policies, γ; and not vacuously."""
+"""Every claim on random tables, policies, γ, and not vacuously; the lists of the lecture."""
 
 import dataclasses
 
@@ -7,11 +7,26 @@ import pytest
 from hypothesis import given
 from strategies import problems
 
-from minipg.claims import CLAIMS, Problem
-from minipg.claims.problem import ALPHA
+from minipg.algorithms import cem
+from minipg.claims import (
+    CLAIMS,
+    EQUATIONS,
+    ERRATA,
+    QUESTIONS,
+    STATEMENTS,
+    Claim,
+    Problem,
+    claim as make_claim,
+    s5_errata,
+)
+from minipg.claims.rows import ALPHA
+from minipg.estimators.critics import VCritic
+from minipg.museum import PITFALLS
 from minipg.policies.build import softmax_policy
+from minipg.policies.heads import Softmax
+from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
-from minipg.truth import exact
+from minipg.truth import exact, performance
 
 
 @pytest.mark.parametrize(
@@ -27,6 +42,44 @@ def test_claim(claim, problem):
     row = claim.compare(problem)
     assert row.error <= row.tolerance, row.compared
     assert ALPHA <= 1e-6
+
+
+def test_the_lists_are_whole_and_every_equation_has_a_claim():
+    """Errata 11 is about years: there is nothing to compute."""
+    assert [x.id for x in EQUATIONS] == [f"E{n:02}" for n in range(1, 49)]
+    assert [x.id for x in ERRATA] == [f"errata {n}" for n in range(1, 12)]
+    assert [x.id.split(",")[0] for x in QUESTIONS] == [
+        f"footnote {n}" for n in (2, 3, 4, 5, 6, 6, 7)
+    ]
+    assert {c.id for c in CLAIMS} == set(STATEMENTS) - {"errata 11"}
+    assert {id for x in QUESTIONS for id in x.shown_by} <= set(STATEMENTS)
+    for entries in (EQUATIONS, ERRATA, QUESTIONS):
+        assert len({x[2] for x in entries}) == len(entries)
+        assert all(all(x) and x[3].endswith(".") for x in entries)
+    assert len({c.text for c in CLAIMS}) == len(CLAIMS)
+    assert all(c.text.startswith(STATEMENTS[c.id].title) for c in CLAIMS)
+    with pytest.raises(KeyError, match="E49"):
+        make_claim("E49")
+
+
+@pytest.mark.parametrize(
+    ("word", "id"),
+    [("KKT", "E43"), ("Pinsker", "E34"), ("Fisher", "E39"), ("trust region", "E38"),
+     ("importance sampling", "E27"), ("natural gradient", "E40"), ("baseline", "E08"),
+     ("GAE", "E24"), ("likelihood ratio", "E03"), ("cross-entropy", "E02")],
+)  # fmt: skip
+def test_a_word_one_would_search_for_finds_its_equation(word, id):
+    assert word.lower() in " ".join(STATEMENTS[id]).lower()
+
+
+def test_every_mark_names_an_entry_of_the_lists(request):
+    """Of all tests that were collected: with the whole suite, all there are."""
+    known = {"equation": set(STATEMENTS), "pitfall": {x.number for x in PITFALLS}}
+    for item in request.session.items:
+        for name, entries in known.items():
+            for mark in item.iter_markers(name):
+                assert mark.args, item.nodeid
+                assert set(mark.args) <= entries, f"{item.nodeid}: {name}{mark.args}"
 
 
 def problem() -> Problem:
@@ -52,6 +105,70 @@ def test_power_a_claim_fails_where_one_of_its_numbers_is_off_by_a_thousandth(id,
     rows = [(c.compare(right), c.compare(wrong)) for c in CLAIMS if c.id == id]
     assert all(row.error <= row.tolerance for row, _ in rows)
     assert any(row.error > row.tolerance for _, row in rows)
+
+
+def claim_of(name: str) -> Claim:
+    return next(c for c in CLAIMS if c.compare.__name__ == name)
+
+
+def scaled(by):
+    return lambda right: lambda *given: by * right(*given)
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "attribute", "wrong"),
+    [
+        ("without_gradient", cem, "play_episodes", lambda right: lambda *given: (
+            dataclasses.replace(b := right(*given), rewards=-b.rewards))),
+        ("without_gradient", cem, "play_episodes", lambda right: lambda *given: (
+            dataclasses.replace(b := right(*given), rewards=0 * b.rewards))),
+        ("iteration_of_a2c", VCritic, "gradient", scaled(1.001)),
+        ("iteration_of_a2c", VCritic, "psi", lambda right: lambda critic, phi, *given: (
+            right(critic, 0.999 * phi, *given))),
+        ("one_network_or_two", VCritic, "gradient", scaled(1.001)),
+        ("one_network_or_two", Softmax, "score", scaled(1.001)),
+        ("one_network_or_two", Policy, "vjp", lambda right: lambda *given: right(*given[:4])),
+        ("fisher_without_its_nabla", Softmax, "entropy", scaled(1.001)),
+        ("fisher_without_its_nabla", s5_errata, "fisher_product", lambda right: lambda *given: (
+            scaled(1.001)(right(*given)))),
+        ("half_of_the_curvature", s5_errata, "trust_region_step", scaled(np.sqrt(0.5))),
+        ("visits_of_which_policy", exact, "visits", scaled(1.001)),
+        ("visits_of_which_policy", performance, "surrogate",
+         lambda right: performance.performance_difference),
+        ("surrogate_without_its_sum", s5_errata, "batch_surrogate", scaled(1.001)),
+        ("surrogate_without_its_sum", exact, "visits", lambda right: lambda mdp, pi, gamma: (
+            right(mdp, pi, 1.0))),
+        ("either_direction", performance, "kl", lambda right: lambda p, q: right(q, p)),
+        ("either_direction", Softmax, "kl", scaled(1.001)),
+    ],
+)  # fmt: skip
+def test_power_a_claim_fails_where_the_code_it_compares_is_wrong(
+    name, where, attribute, wrong, monkeypatch
+):
+    claim = claim_of(name)
+    row = claim.compare(problem())
+    assert row.error <= row.tolerance
+    monkeypatch.setattr(where, attribute, wrong(getattr(where, attribute)))
+    row = claim.compare(problem())
+    assert row.error > row.tolerance
+
+
+def test_power_pinsker_s_inequality_fails_for_half_the_divergence(monkeypatch):
+    """Halved in the tables and in the heads alike, so that they agree."""
+    claim, halved = claim_of("either_direction"), scaled(0.5)
+    monkeypatch.setattr(performance, "kl", halved(performance.kl))
+    monkeypatch.setattr(Softmax, "kl", halved(Softmax.kl))
+    assert claim.compare(problem()).error == np.inf
+
+
+def test_a_claim_with_a_generator_of_its_own_moves_no_other_claim():
+    """Those of sections 1 and 5 that came later: without them the others' errors are the same."""
+    later = {"without_gradient", "iteration_of_a2c", "one_network_or_two"}
+    rows = [[c.compare(p) for c in chosen] for p, chosen in (
+        (problem(), [c for c in CLAIMS if c.compare.__name__ not in later]),
+        (problem(), CLAIMS))]  # fmt: skip
+    kept = [row for row, c in zip(rows[1], CLAIMS, strict=True) if c.compare.__name__ not in later]
+    assert rows[0] == kept
 
 
 def test_power_the_whole_table_s_gradient_is_refused_where_off_by_a_millionth(monkeypatch):

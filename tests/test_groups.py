@@ -124,6 +124,7 @@ def bias(tree: Tree, method, size: int) -> float:
 
 @given(trees(), SIZES)
 @pytest.mark.equation("E08")
+@pytest.mark.pitfall(33)
 def test_rloo_and_remax_are_unbiased(tree, size):
     assert bias(tree, of_returns(rloo), size) < 1e-9
     greedy = tree.greedy()

@@ -10,7 +10,7 @@ from gymnasium.spaces import Discrete
 
 from minipg import museum
 from minipg.commands import verify
-from minipg.museum import BUGS
+from minipg.museum import BUGS, PITFALLS
 from minipg.museum.bug import LEAST, ROUNDING, Bug, examine, passes, planted, told_apart
 from minipg.museum.toy import Toy
 
@@ -37,10 +37,28 @@ def test_the_property_holds_and_catches_the_planted_bug(bug):
         assert told_apart(row)
 
 
-def test_every_row_is_in_the_museum_once_under_each_title():
+def test_the_first_thirty_pitfalls_are_planted_once_under_each_title():
     assert {bug.number for bug in BUGS} == set(range(1, 31))
     assert len(set(NAMES)) == len(BUGS)
-    assert all(bug.published for bug in BUGS)
+
+
+def test_the_list_of_pitfalls_is_whole_and_a_bug_was_seen_where_its_pitfall_was():
+    assert [pitfall.number for pitfall in PITFALLS] == list(range(1, 41))
+    assert len({pitfall.bug for pitfall in PITFALLS}) == 40
+    assert all(all(pitfall) and pitfall.property.endswith(".") for pitfall in PITFALLS)
+    published = {pitfall.number: pitfall.published.split("; ") for pitfall in PITFALLS}
+    for bug in BUGS:
+        assert set(bug.published.split("; ")) <= set(published[bug.number])
+
+
+def test_verify_leaves_the_museum_alone_unless_it_is_asked_for():
+    """In a fresh process, of one claim."""
+    code = ("import sys\nfrom minipg.commands import verify\ndel verify.CLAIMS[1:]\n"
+            "verify.main(['FrozenLake-v1'])\n"
+            "print([x for x in sys.modules if x.startswith('minipg.museum')])")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "1 of 1 hold" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_text_that_is_gone_is_no_bug_and_a_crash_is_no_catch():
@@ -80,7 +98,7 @@ def test_the_toy_says_what_it_is_told():
 
 def test_verify_prints_a_row_a_bug():
     """As the command, in a process of its own."""
-    command = [sys.executable, verify.__file__, "--bugs"]
+    command = [sys.executable, "-m", "minipg", "verify", "--bugs"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert len(lines) == 2 * len(BUGS) + 1

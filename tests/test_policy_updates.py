@@ -133,7 +133,7 @@ def test_no_gradient_no_step(module, scale):
 
 @given(policies(), RNGS, st.floats(0.05, 0.5))
 @pytest.mark.equation("E47")
-@pytest.mark.pitfall(11)
+@pytest.mark.pitfall(11, 39)
 def test_the_clipped_surrogate_and_its_gradient(drawn, rng, clip):
     """min(ρψ, clip(ρ)ψ) sample by sample; the gradient is that of the samples inside."""
     policy, theta = drawn

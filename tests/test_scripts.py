@@ -14,7 +14,7 @@ import stress
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
 
 from minipg.algorithms import actor_critic, reinforce
-from minipg.claims.problem import Row
+from minipg.claims.rows import Row
 from minipg.commands import cli, estimators, options, plot, runs, train, verify
 from minipg.commands.presets import PRESETS
 from minipg.experience.environments import make_envs

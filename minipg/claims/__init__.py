@@ -1,29 +1,42 @@
-"""The lecture's equations as claims: each compares two computations on one Problem.
+"""Every equation of the lecture as a comparison of two computations, and the lecture's own lists.
 
-`verify.py` runs them on an environment's own table, the test suite on random problems.
+file             what                                                  equations
+statement        an entry of the lists: id, section, title, sentence
+equations        what the slides state                                 E01–E48
+errata           what they get wrong, or leave loose                   errata 1–11
+questions        what their footnotes ask, answered
+problem          what is compared on: a table, its start, a policy
+rows             what a claim is: a row of verify
+sections         all claims, in verify's order
+s1_reinforce     the objective, the score, REINFORCE, its variance     E01–E06
+s2_baselines     baselines, the best one, the reward-to-go             E07–E10
+s3_actor_critic  Q, V, A and their critics, A2C                        E11–E19
+s4_gae           ψ_t, N steps, GAE                                     E20–E25
+s5_importance    games of another policy, weighted                     E27
+s5_performance   J(π̃) − J(π), L, its bound                             E26, E28–E37
+s5_quadratic     the Fisher matrix, the step, conjugate gradients      E39–E44
+s5_trpo          the trust region and its algorithms                   E38, E45–E48
+s5_errata        what section 5 of the slides writes otherwise         errata 1–3, 6, 8
+table            an environment's table or yours, and its start
 """
 
-from minipg.claims import (
-    s1_reinforce,
-    s2_baselines,
-    s3_actor_critic,
-    s4_gae,
-    s5_importance,
-    s5_performance,
-    s5_quadratic,
-    s5_trpo,
-)
-from minipg.claims.problem import CLAIMS, Problem
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CLAIMS",
-    "Problem",
-    "s1_reinforce",
-    "s2_baselines",
-    "s3_actor_critic",
-    "s4_gae",
-    "s5_importance",
-    "s5_performance",
-    "s5_quadratic",
-    "s5_trpo",
-]
+if TYPE_CHECKING:
+    from minipg.claims.equations import EQUATIONS as EQUATIONS
+    from minipg.claims.errata import ERRATA as ERRATA
+    from minipg.claims.problem import Problem as Problem
+    from minipg.claims.questions import QUESTIONS as QUESTIONS
+    from minipg.claims.rows import (
+        STATEMENTS as STATEMENTS,
+        Claim as Claim,
+        Row as Row,
+        claim as claim,
+    )
+    from minipg.claims.sections import CLAIMS as CLAIMS
+    from minipg.claims.statement import Question as Question, Statement as Statement
+    from minipg.claims.table import read_table as read_table, unrolled_start as unrolled_start
+else:
+    from minipg.lazy import handed_on
+
+    __getattr__, __dir__, __all__ = handed_on(__name__)

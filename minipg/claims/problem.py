@@ -1,9 +1,7 @@
-"""What a claim is, and the Problem on which it compares two computations."""
+"""The Problem on which a claim compares two computations, and what both may ask of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +15,7 @@ from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.truth import exact
-
-ALPHA = 1e-6  # probability with which a statistical row fails though the code is right
+from minipg.validate import Array
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Problem:
     mdp: TabularMDP
     start: TabularMDP
     policy: Policy
-    theta: np.ndarray
+    theta: Array
     seed: int
     episodes: int = 10_000
 
@@ -40,11 +37,11 @@ class Problem:
         return np.random.default_rng(self.seed)
 
     @cached_property
-    def pi(self) -> np.ndarray:  # (S, A) on start
+    def pi(self) -> Array:  # (S, A) on start
         return self.policy.probs(self.theta, self.start.features)
 
     @cached_property
-    def enumerated(self) -> tuple[Batch, np.ndarray]:
+    def enumerated(self) -> tuple[Batch, Array]:
         return enumeration.enumerate_trajectories(self.start, self.pi)
 
     @property
@@ -52,72 +49,76 @@ class Problem:
         return self.enumerated[0]
 
     @property
-    def states(self) -> np.ndarray:  # (T+1, B)
+    def states(self) -> Array:  # (T+1, B)
         return self.enumerated[1]
 
     @cached_property
-    def total(self) -> np.ndarray:  # R (T, B)
+    def total(self) -> Array:  # R (T, B)
         return total_return(self.batch.rewards, self.batch.ends, self.start.gamma)
 
     @cached_property
-    def to_go(self) -> np.ndarray:  # G_t (T, B)
+    def to_go(self) -> Array:  # G_t (T, B)
         return reward_to_go(self.batch.rewards, self.batch.ends, self.start.gamma)
 
     @cached_property
-    def gamma_t(self) -> np.ndarray:  # γ^t (T, B)
+    def gamma_t(self) -> Array:  # γ^t (T, B)
         return discounts(self.batch.ends, self.start.gamma)
 
     @cached_property
-    def values(self) -> np.ndarray:  # V (S,) on start
+    def values(self) -> Array:  # V (S,) on start
         return exact.state_values(self.start, self.pi)
 
     @cached_property
-    def action_values(self) -> np.ndarray:  # Q (S, A) on start
+    def action_values(self) -> Array:  # Q (S, A) on start
         return exact.action_values(self.start, self.values)
 
     @cached_property
-    def gradient(self) -> np.ndarray:  # ∇J (P,) on start
+    def gradient(self) -> Array:  # ∇J (P,) on start
         return exact.policy_gradient(self.start, self.policy, self.theta)
 
     @cached_property
-    def v(self) -> np.ndarray:  # V of the states passed (T+1, B)
+    def v(self) -> Array:  # V of the states passed (T+1, B)
         return self.values[self.states]
 
     @cached_property
-    def q(self) -> np.ndarray:  # Q of the pairs passed (T, B)
+    def q(self) -> Array:  # Q of the pairs passed (T, B)
         return self.action_values[self.states[:-1], self.batch.actions]
 
-    def delta(self, values: np.ndarray) -> np.ndarray:
+    def delta(self, values: Array) -> Array:
         """δ_t (T, B) of a critic's values (T+1, B)."""
         batch = self.batch
         return td_error(batch.rewards, values, batch.terminated, batch.valid, self.start.gamma)
 
     @cached_property
-    def critic_error(self) -> np.ndarray:  # of a critic that is wrong in every state (S,)
+    def critic_error(self) -> Array:  # of a critic that is wrong in every state (S,)
         return self.rng.standard_normal(self.start.num_states) * np.abs(self.values).max()
 
     @cached_property
-    def estimates(self) -> np.ndarray:  # REINFORCE of each trajectory (B, P)
+    def estimates(self) -> Array:  # REINFORCE of each trajectory (B, P)
         return gradients(self.policy, self.theta, self.batch, self.total)
 
     @cached_property
-    def scores(self) -> np.ndarray:  # Σ_t ∇log π of each trajectory (B, P)
+    def scores(self) -> Array:  # Σ_t ∇log π of each trajectory (B, P)
         return gradients(self.policy, self.theta, self.batch, np.ones_like(self.total))
 
-    def other(self) -> np.ndarray:
+    def own_rng(self, id: str) -> np.random.Generator:
+        """Of one claim alone; `rng` is drawn from in turn, so a new claim would move the others."""
+        return np.random.default_rng([self.seed, *id.encode()])
+
+    def other(self, rng: np.random.Generator) -> Array:
         """θ of another policy π̃ (P,), at random: at most about ½ a feature and logit."""
         size = max(1.0, float(np.abs(self.mdp.features).max()))
-        return self.theta + 0.5 / size * self.rng.standard_normal(self.theta.shape)
+        return self.theta + 0.5 / size * rng.standard_normal(self.theta.shape)
 
-    def mean(self, psi: np.ndarray) -> np.ndarray:
+    def mean(self, psi: Array) -> Array:
         """E Σ_t ∇log π ψ_t (P,), exactly."""
         return self.batch.weight @ gradients(self.policy, self.theta, self.batch, psi)
 
-    def unbiased(self, *psis: np.ndarray) -> float:
+    def unbiased(self, *psis: Array) -> float:
         """Largest error of E Σ_t γ^t ∇log π ψ_t against ∇J."""
         return worst(*(self.error(self.mean(self.gamma_t * psi), self.gradient) for psi in psis))
 
-    def given_pairs(self, x: np.ndarray, table: np.ndarray) -> tuple[float, int]:
+    def given_pairs(self, x: Array, table: Array) -> tuple[float, int]:
         """Error of E[x_t | s_t, a_t] against table (S, A), and how many pairs were compared."""
         valid = self.batch.valid
         weight = np.broadcast_to(self.batch.weight, valid.shape)[valid]
@@ -127,18 +128,18 @@ class Problem:
         got = np.bincount(pair, weight * x[valid], table.size)[seen] / total[seen]
         return self.error(got, table.ravel()[seen]), int(seen.sum())
 
-    def variance(self, estimates: np.ndarray) -> np.ndarray:
+    def variance(self, estimates: Array) -> Array:
         """Of each component (P,) of estimates (B, P), exactly."""
         weight = self.batch.weight
         return weight @ (estimates - weight @ estimates) ** 2
 
     @cached_property
-    def directions(self) -> np.ndarray:
+    def directions(self) -> Array:
         """∇J and two random directions (3, P), each of length 1."""
         v = np.vstack([self.gradient, self.rng.standard_normal((2, len(self.theta)))])
         return v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-300)
 
-    def along(self, batch: Batch, psi: np.ndarray) -> np.ndarray:
+    def along(self, batch: Batch, psi: Array) -> Array:
         """Σ_t ψ_t ∇log π of each column along each direction (B, 3), by jvp."""
         parts = [
             compatible_advantage(self.policy, self.theta, v, batch.obs[:-1], batch.actions)
@@ -152,7 +153,7 @@ class Problem:
         envs = TabularVectorEnv(self.start, self.episodes)
         return play_episodes(envs, self.policy, self.theta, self.rng)
 
-    def error(self, got: np.ndarray, truth: np.ndarray) -> float:
+    def error(self, got: Array | float, truth: Array | float) -> float:
         """Largest difference relative to the largest true value (at least 1e-4 of a reward)."""
         reward = float(np.abs(self.start.reward).max())
         scale = max(float(np.abs(truth).max()), 1e-4 * reward, 1e-300)
@@ -162,32 +163,3 @@ class Problem:
 def worst(*errors: float) -> float:
     """The largest error; NaN if one is."""
     return float(np.max(errors))
-
-
-class Row(NamedTuple):
-    """What was compared, the error found and the error allowed."""
-
-    compared: str
-    error: float
-    tolerance: float
-
-
-class Claim(NamedTuple):
-    """An id of EQUATIONS.md, the claim in a few words, and the comparison."""
-
-    id: str
-    text: str
-    compare: Callable[[Problem], Row]
-
-
-CLAIMS: list[Claim] = []
-
-
-def claim(id: str, text: str) -> Callable[[Callable[[Problem], Row]], Callable[[Problem], Row]]:
-    """Register a comparison under an id."""
-
-    def register(compare: Callable[[Problem], Row]) -> Callable[[Problem], Row]:
-        CLAIMS.append(Claim(id, text, compare))
-        return compare
-
-    return register

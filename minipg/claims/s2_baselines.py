@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from minipg.claims.problem import Problem, Row, claim, worst
+from minipg.claims.problem import Problem, worst
+from minipg.claims.rows import Row, claim
 from minipg.estimators.baselines import constant_baseline, optimal_baseline, time_baseline
 from minipg.estimators.score_function import gradients
 from minipg.truth import exact
 
 
-@claim("E07", "E ∇log π = 0, in each state and over trajectories")
+@claim("E07", "in each state and over trajectories")
 def score_has_mean_zero(p: Problem) -> Row:
     n = p.start.num_actions
     pi = p.pi[:50]
@@ -20,7 +21,7 @@ def score_has_mean_zero(p: Problem) -> Row:
     return Row("sum over actions and over trajectories vs 0", float(error), 1e-12)
 
 
-@claim("E08", "a baseline adds no bias: constant, of time, of state")
+@claim("E08", "constant, of time, of state: no bias")
 def baseline_is_unbiased(p: Problem) -> Row:
     constant = float(p.rng.standard_normal() * np.abs(p.total).max())
     of_state = p.rng.standard_normal(p.start.num_states)[p.states[:-1]] * np.abs(p.total).max()
@@ -32,7 +33,7 @@ def baseline_is_unbiased(p: Problem) -> Row:
     return Row("three baselines under enumeration vs exact ∇J", error, 1e-9)
 
 
-@claim("E08", "a baseline changes the variance: Var(X − bY) = Var X − 2b E XY + b² E Y²")
+@claim("E08", "Var(X − bY) = Var X − 2b E XY + b² E Y²")
 def baseline_changes_variance(p: Problem) -> Row:
     b = constant_baseline(p.batch, p.total)[0, 0]
     got = p.variance(gradients(p.policy, p.theta, p.batch, p.total - b))
@@ -43,7 +44,7 @@ def baseline_changes_variance(p: Problem) -> Row:
                f"b = mean of R", np.abs(got - expected).max() / scale, 1e-9)  # fmt: skip
 
 
-@claim("E09", "b = E(∇log π)²R / E(∇log π)² has the lowest variance, per parameter")
+@claim("E09", "per parameter")
 def optimal_per_parameter(p: Problem) -> Row:
     w, x, y = p.batch.weight, p.estimates, p.scores
     best = optimal_baseline(x, y, w, per_parameter=True)
@@ -54,7 +55,7 @@ def optimal_per_parameter(p: Problem) -> Row:
                p.error(excess, expected), 1e-8)  # fmt: skip
 
 
-@claim("E09", "b = E‖∇log π‖²R / E‖∇log π‖² has the lowest summed variance")
+@claim("E09", "one number, b = E‖∇log π‖²R / E‖∇log π‖², for the summed one")
 def optimal_scalar(p: Problem) -> Row:
     w, x, y = p.batch.weight, p.estimates, p.scores
     best = optimal_baseline(x, y, w, per_parameter=False)
@@ -65,7 +66,7 @@ def optimal_scalar(p: Problem) -> Row:
                p.error(excess, expected), 1e-8)  # fmt: skip
 
 
-@claim("errata 9", "one scalar b or one a parameter: neither is biased, the second varies less")
+@claim("errata 9", "neither is biased, the second varies less")
 def two_readings(p: Problem) -> Row:
     w, x, y = p.batch.weight, p.estimates, p.scores
     scalar = x - optimal_baseline(x, y, w, per_parameter=False) * y
@@ -78,7 +79,7 @@ def two_readings(p: Problem) -> Row:
                error if ordered else np.inf, 1e-9)  # fmt: skip
 
 
-@claim("E10", "careful REINFORCE: reward-to-go has the same mean ∇J")
+@claim("E10")
 def reward_to_go_is_unbiased(p: Problem) -> Row:
     careful = gradients(p.policy, p.theta, p.batch, p.gamma_t * p.to_go)
     mean = p.batch.weight @ careful
@@ -87,7 +88,7 @@ def reward_to_go_is_unbiased(p: Problem) -> Row:
                f"{p.variance(careful).sum():.4g} with the reward-to-go", error, 1e-9)  # fmt: skip
 
 
-@claim("errata 7", "γ^t dropped: not ∇J where γ < 1, but the solve without γ^t")
+@claim("errata 7", "no ∇J where γ < 1, but the solve without γ^t")
 def dropped_discount(p: Problem) -> Row:
     mean = p.mean(p.to_go)
     undiscounted = exact.policy_gradient(p.start, p.policy, p.theta, discounted_visits=False)

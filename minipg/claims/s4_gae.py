@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minipg.claims.problem import Problem, Row, claim, worst
+from minipg.claims.problem import Problem, worst
+from minipg.claims.rows import Row, claim
 from minipg.estimators.returns import discounted_sum, gae, gae_ensemble, n_step_advantage
 from minipg.estimators.score_function import gradients
 from minipg.truth import exact
@@ -10,7 +11,7 @@ from minipg.truth import exact
 LAMBDA = 0.7
 
 
-@claim("E20", "the table of ψ_t: total reward, Q, A, reward-to-go − V")
+@claim("E20", "with exact critics")
 def table_of_psi(p: Problem) -> Row:
     psis = {"R": p.total, "Q": p.gamma_t * p.q, "A": p.gamma_t * (p.q - p.v[:-1]),
             "ΣR − V": p.gamma_t * (p.to_go - p.v[:-1])}  # fmt: skip
@@ -20,7 +21,7 @@ def table_of_psi(p: Problem) -> Row:
     return Row(f"all four unbiased with exact critics; summed variances: {told}", error, 1e-9)
 
 
-@claim("errata 10", "bias 0 with exact critics; the error of a learned one biases Q and A only")
+@claim("errata 10", "the error of a learned critic biases those, never a baseline")
 def bias_of_the_table(p: Problem) -> Row:
     wrong = p.critic_error[p.states]
     as_baseline = p.unbiased(p.to_go - p.v[:-1] - wrong[:-1])
@@ -32,7 +33,7 @@ def bias_of_the_table(p: Problem) -> Row:
                worst(as_baseline, p.error(biased, solved)), 1e-9)  # fmt: skip
 
 
-@claim("E21", "a critic only for the baseline: unbiased, whatever its error")
+@claim("E21")
 def critic_as_baseline(p: Problem) -> Row:
     right, wrong = p.delta(p.v), p.delta(p.v + p.critic_error[p.states])
     trace = gae(wrong, p.batch.ends, p.start.gamma, 1.0)
@@ -42,7 +43,7 @@ def critic_as_baseline(p: Problem) -> Row:
                p.unbiased(trace), 1e-9)  # fmt: skip
 
 
-@claim("E22", "A_(N) = Σ_{i<N} γ^i r + γ^N V(s_{t+N}) − V(s_t), unbiased with V^π")
+@claim("E22", "unbiased with V^π")
 def n_step(p: Problem) -> Row:
     batch, gamma, errors = p.batch, p.start.gamma, []
     values = p.v + p.critic_error[p.states]
@@ -62,7 +63,7 @@ def n_step(p: Problem) -> Row:
     return Row(f"N = 1 … {steps}, written out and in the mean", worst(*errors), 1e-9)
 
 
-@claim("E23", "GAE = (1−λ)(A_(1) + λA_(2) + …)")
+@claim("E23")
 def ensemble(p: Problem) -> Row:
     delta = p.delta(p.v + p.critic_error[p.states])
     got = gae(delta, p.batch.ends, p.start.gamma, LAMBDA)
@@ -70,7 +71,7 @@ def ensemble(p: Problem) -> Row:
     return Row(f"λ = {LAMBDA}, each step of each trajectory", p.error(got, expected), 1e-12)
 
 
-@claim("E24", "GAE = Σ (γλ)^i δ_{t+i}: unbiased with V^π, biased as solved with an error")
+@claim("E24", "unbiased with V^π, biased as solved with an error")
 def gae_bias(p: Problem) -> Row:
     ends, gamma = p.batch.ends, p.start.gamma
     wrong = gae(p.delta(p.v + p.critic_error[p.states]), ends, gamma, LAMBDA)
@@ -86,7 +87,7 @@ def _bias_of_delta(p: Problem) -> float:
     return float(np.linalg.norm(bias))
 
 
-@claim("E25", "λ = 0 is A2C's δ, λ = 1 the infinite trace ΣR − V")
+@claim("E25")
 def ends_of_lambda(p: Problem) -> Row:
     values, ends, gamma = p.v + p.critic_error[p.states], p.batch.ends, p.start.gamma
     delta = p.delta(values)
@@ -96,7 +97,7 @@ def ends_of_lambda(p: Problem) -> Row:
     return Row("each step of each trajectory, any critic", error, 1e-12)
 
 
-@claim("errata 4", "GAE needs r(s_{t+i+1}); with the slide's r(s_{t+i}) it is no ensemble")
+@claim("errata 4", "only the latter is the ensemble")
 def index_of_the_reward(p: Problem) -> Row:
     batch, gamma = p.batch, p.start.gamma
     delta = p.delta(p.v)
@@ -109,7 +110,7 @@ def index_of_the_reward(p: Problem) -> Row:
                p.error(gae(delta, batch.ends, gamma, LAMBDA), expected), 1e-12)  # fmt: skip
 
 
-@claim("errata 5", "(1−λ) Σ λ^{N−1} over T steps is 1 − λ^T: the last A_(N) takes the rest")
+@claim("errata 5", "over T steps the weights sum to 1 − λ^T, the last A_(N) takes the rest")
 def weights_of_the_ensemble(p: Problem) -> Row:
     delta, ends, gamma = p.delta(p.v), p.batch.ends, p.start.gamma
     steps = len(delta)

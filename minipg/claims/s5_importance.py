@@ -5,7 +5,8 @@ from itertools import islice
 
 import numpy as np
 
-from minipg.claims.problem import Problem, Row, claim, worst
+from minipg.claims.problem import Problem, worst
+from minipg.claims.rows import Row, claim
 from minipg.estimators.importance import decision_weights
 from minipg.estimators.returns import discounts, reward_to_go
 from minipg.estimators.score_function import gradients
@@ -13,11 +14,12 @@ from minipg.experience import enumeration
 from minipg.experience.batch import Batch
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
+from minipg.validate import Array
 
 
-@claim("E27", "off-policy actor-critic: the weight P(T|π)/P(T|π̃) makes it unbiased, and collapses")
+@claim("E27", "unbiased; the weight collapses")
 def off_policy(p: Problem) -> Row:
-    theta = p.other()
+    theta = p.other(p.rng)
     batch, states = enumeration.enumerate_trajectories(
         p.start, p.policy.probs(theta, p.start.features)
     )
@@ -35,7 +37,7 @@ def off_policy(p: Problem) -> Row:
     return Row(f"effective share of a sample (at length), whole table: {told}", error, 1e-9)
 
 
-def _second_moments(mdp: TabularMDP, pi: np.ndarray, new: np.ndarray) -> Iterator[float]:
+def _second_moments(mdp: TabularMDP, pi: Array, new: Array) -> Iterator[float]:
     """E w² of the weights w of π over t = 1, 2, … steps of π̃; as E w = 1, n games of π̃ are worth
     n / E w² of π."""
     square = pi**2 / new
@@ -47,10 +49,10 @@ def _second_moments(mdp: TabularMDP, pi: np.ndarray, new: np.ndarray) -> Iterato
         yield over + float(alive.sum())
 
 
-@claim("E27", "weights of a trajectory or of each decision: no bias; self-normalised: bias")
+@claim("E27", "of a trajectory or of each decision: no bias; self-normalised: bias")
 def off_policy_weights(p: Problem) -> Row:
     """Σ r to go from two games of π̃, every pair of them."""
-    short, batch = _few_columns(p, p.other())
+    short, batch = _few_columns(p, p.other(p.rng))
     gamma_t, w = discounts(batch.ends, short.gamma), decision_weights(p.policy, p.theta, batch)
     psis = [
         gamma_t * reward_to_go(r, batch.ends, short.gamma)
@@ -77,7 +79,7 @@ def off_policy_weights(p: Problem) -> Row:
     )
 
 
-def _few_columns(p: Problem, theta: np.ndarray) -> tuple[TabularMDP, Batch]:
+def _few_columns(p: Problem, theta: Array) -> tuple[TabularMDP, Batch]:
     """`start` unrolled so far that π̃ has at most 2000 trajectories, or one step; and these."""
     n = p.mdp.num_states
     for horizon in reversed(range(1, p.start.num_states // n)):
@@ -91,9 +93,7 @@ def _few_columns(p: Problem, theta: np.ndarray) -> tuple[TabularMDP, Batch]:
     raise AssertionError
 
 
-def _self_normalized_pair(
-    prob: np.ndarray, w: np.ndarray, x: np.ndarray, truth: np.ndarray
-) -> tuple[np.ndarray, float]:
+def _self_normalized_pair(prob: Array, w: Array, x: Array, truth: Array) -> tuple[Array, float]:
     """Bias (P,) and summed variance of (w_i x_i + w_j x_j)/(w_i + w_j), i and j drawn alike."""
     pair = prob[:, None] * prob / (w[:, None] + w)
     mean = 2 * (pair.sum(1) * w) @ x

@@ -2,16 +2,18 @@
 
 import numpy as np
 
-from minipg.claims.problem import ALPHA, Problem, Row, claim, worst
+from minipg.claims.problem import Problem, worst
+from minipg.claims.rows import ALPHA, Row, claim
 from minipg.estimators.returns import discounts, reward_to_go
 from minipg.estimators.surrogate import batch_surrogate, batch_surrogate_gradient, ratio
 from minipg.experience import enumeration
 from minipg.experience.batch import Batch
 from minipg.truth import exact, performance
 from minipg.truth.check import check_mean
+from minipg.validate import Array
 
 
-@claim("E26", "P(T|π) = p(s_0) Π π p sums to 1, with the marginals of the chain")
+@claim("E26", "sums to 1, with the marginals of the chain")
 def trajectory_probabilities(p: Problem) -> Row:
     alive, chain = p.start.start, p.start.chain(p.pi).T.tocsr()
     error = abs(p.batch.weight.sum() - 1)
@@ -23,7 +25,7 @@ def trajectory_probabilities(p: Problem) -> Row:
     return Row(f"{len(p.batch.weight)} trajectories, each step's states", float(error), 1e-12)
 
 
-@claim("E28", "J = E_{s_0} V^π(s_0): E[R | s_0] = V^π(s_0)")
+@claim("E28", "E[R | s_0] = V^π(s_0)")
 def objective_from_start_values(p: Problem) -> Row:
     by_start = np.bincount(p.states[0], p.batch.weight * p.total[0], p.start.num_states)
     starts = p.start.start > 0
@@ -31,7 +33,7 @@ def objective_from_start_values(p: Problem) -> Row:
     return Row(f"{starts.sum()} start states", error, 1e-10)
 
 
-@claim("E30", "d_π = (1−γ) Σ γ^t P(s_t = s) is a distribution, whole table")
+@claim("E30", "whole table")
 def visitation_is_a_distribution(p: Problem) -> Row:
     pi = p.policy.probs(p.theta, p.mdp.features)
     d = exact.visitation(p.mdp, pi)
@@ -48,34 +50,36 @@ def visitation_is_a_distribution(p: Problem) -> Row:
     return Row(f"solve vs Σ of {steps} steps + the rest, and the mass that ended", error, 1e-10)
 
 
-def _pair(p: Problem) -> tuple[np.ndarray, np.ndarray]:
+def _pair(p: Problem) -> tuple[Array, Array]:
     """π̃ and π on the whole table (S, A)."""
-    return tuple(p.policy.probs(x, p.mdp.features) for x in (p.other(), p.theta))
+    new, pi = (p.policy.probs(x, p.mdp.features) for x in (p.other(p.rng), p.theta))
+    return new, pi
 
 
-@claim("E29", "J(π̃) − J(π) = E_{T∼π̃} Σ γ^t A^π, whole table and by enumeration")
+@claim("E29", "whole table and by enumeration")
 def performance_identity(p: Problem) -> Row:
     new, pi = _pair(p)
-    solved = exact.objective(p.mdp, new) - exact.objective(p.mdp, pi)
+    before = float(exact.objective(p.mdp, pi))
+    solved = float(exact.objective(p.mdp, new)) - before
     got = performance.performance_difference(p.mdp, new, pi)
-    theta = p.other()
+    theta = p.other(p.rng)
     new = p.policy.probs(theta, p.start.features)
     batch, states = enumeration.enumerate_trajectories(p.start, new)
     gamma_t = p.start.gamma ** np.arange(len(batch.rewards))[:, None] * batch.valid
     advantage = p.action_values - p.values[:, None]
     enumerated = batch.weight @ (gamma_t * advantage[states[:-1], batch.actions]).sum(0)
     difference = exact.objective(p.start, new) - exact.objective(p.start, p.pi)
-    scale = max(abs(exact.objective(p.mdp, pi)), abs(solved), 1e-300)
+    scale = max(abs(before), abs(solved), 1e-300)
     error = worst(abs(got - solved) / scale, p.error(enumerated, difference))
     return Row(f"difference {solved:.4g}", error, 1e-9)
 
 
-@claim("E31", "… = 1/(1−γ) E_{d_π̃} E_{a∼π̃} A^π, d_π̃ and not d_π (errata 3)")
+@claim("E31", "whole table")
 def over_visits(p: Problem) -> Row:
     return _over_visits(p, weighted=False)
 
 
-@claim("E32", "… = 1/(1−γ) E_{d_π̃} E_{a∼π} (π̃/π) A^π")
+@claim("E32", "whole table")
 def over_visits_weighted(p: Problem) -> Row:
     return _over_visits(p, weighted=True)
 
@@ -87,15 +91,16 @@ def _over_visits(p: Problem, weighted: bool) -> Row:
     weight = pi * (new / pi) if weighted else new
     gain = (weight * exact.advantages(p.mdp, pi)).sum(1) / (1 - p.mdp.gamma)
     got, slide = (float(exact.visitation(p.mdp, x)[:-1] @ gain) for x in (new, pi))
-    truth = exact.objective(p.mdp, new) - exact.objective(p.mdp, pi)
-    scale = max(abs(exact.objective(p.mdp, pi)), abs(truth), 1e-300)
+    before = float(exact.objective(p.mdp, pi))
+    truth = float(exact.objective(p.mdp, new)) - before
+    scale = max(abs(before), abs(truth), 1e-300)
     told = f"whole table: {got:.4g}; with d_π, as the slide first writes, {slide:.4g}"
     return Row(told, abs(got - truth) / scale, 1e-9)
 
 
-@claim("E33", "L(π̃): the same with d_π; from a batch of π, with its Σ γ^t (errata 6)")
+@claim("E33", "from a batch of π, with its Σ γ^t")
 def surrogate_of_a_batch(p: Problem) -> Row:
-    theta, psi = p.other(), p.q - p.v[:-1]
+    theta, psi = p.other(p.rng), p.q - p.v[:-1]
     first = psi * (np.arange(len(psi)) == 0)[:, None]
     got, bare, one = (batch_surrogate(p.policy, theta, p.batch, x)
                       for x in (p.gamma_t * psi, psi, first))  # fmt: skip
@@ -104,14 +109,14 @@ def surrogate_of_a_batch(p: Problem) -> Row:
                f"alone {one:.4g}", p.error(got, solved), 1e-9)  # fmt: skip
 
 
-@claim("E33", "L from rollouts of π alone, without a critic: E Σ γ^t (π̃/π − 1) G_t")
+@claim("E33", "from rollouts of π alone, without a critic: E Σ γ^t (π̃/π − 1) G_t")
 def surrogate_sampled(p: Problem) -> Row:
-    theta = p.other()
+    theta = p.other(p.rng)
     truth = np.array(
         [performance.surrogate(p.start, p.policy.probs(theta, p.start.features), p.pi)]
     )
 
-    def samples(batch: Batch) -> np.ndarray:  # one a game (B, 1)
+    def samples(batch: Batch) -> Array:  # one a game (B, 1)
         to_go = reward_to_go(batch.rewards, batch.ends, p.start.gamma)
         psi = batch.valid * discounts(batch.ends, p.start.gamma) * to_go
         return (psi * (ratio(p.policy, theta, batch) - 1)).sum(0)[:, None]
@@ -124,7 +129,7 @@ def surrogate_sampled(p: Problem) -> Row:
                verdict.distance, verdict.radius)  # fmt: skip
 
 
-@claim("E34", "|J(π̃) − J(π) − L(π̃)| ≤ C max KL, KL(π̃‖π) and KL(π‖π̃) alike (errata 8)")
+@claim("E34", "KL(π̃‖π) and KL(π‖π̃) alike")
 def error_bound(p: Problem) -> Row:
     new, pi = _pair(p)
     if p.mdp.gamma == 1:
@@ -138,29 +143,29 @@ def error_bound(p: Problem) -> Row:
                f"bound {bound:.3g}", error / max(bound, 1e-300), 1.0)  # fmt: skip
 
 
-@claim("E35", "∇L at θ_k is the policy gradient")
+@claim("E35")
 def surrogate_gradient(p: Problem) -> Row:
     got = batch_surrogate_gradient(p.policy, p.theta, p.batch, p.gamma_t * (p.q - p.v[:-1]))
     return Row("enumeration vs exact ∇J", p.error(got, p.gradient), 1e-9)
 
 
-@claim("E36", "maximising L − C max KL(π̃‖π) never lowers J; its steps are tiny (footnote)")
+@claim("E36", "its steps are tiny (footnote 6)")
 def monotone(p: Problem) -> Row:
     pi = p.policy.probs(p.theta, p.mdp.features)
     if p.mdp.gamma == 1:
         return Row("γ = 1: C is infinite, no step", 0.0, 1e-9)
-    objectives, moved = [exact.objective(p.mdp, pi)], 0.0
+    objectives, moved = [float(exact.objective(p.mdp, pi))], 0.0
     for _ in range(3):
         new = performance.improve(p.mdp, pi)
         moved = max(moved, float(np.abs(new - pi).max()))
-        objectives.append(exact.objective(p.mdp, new))
+        objectives.append(float(exact.objective(p.mdp, new)))
         pi = new
     fall = max(0.0, -float(np.diff(objectives).min())) / max(abs(objectives[0]), 1e-300)
     return Row(f"three steps, J {objectives[0]:.6g} → {objectives[-1]:.6g}, largest change of a "
                f"probability {moved:.2g}", fall, 1e-12)  # fmt: skip
 
 
-@claim("E37", "E_{s∼d_π} KL ≤ max_s KL")
+@claim("E37")
 def mean_below_max(p: Problem) -> Row:
     new, pi = _pair(p)
     mean, largest = performance.mean_kl(p.mdp, new, pi, pi), performance.kl(new, pi).max()

@@ -5,6 +5,7 @@ import numpy as np
 from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
+from minipg.validate import Array
 
 MOST_TRAJECTORIES, MOST_STARTS = 15_000, 20
 
@@ -19,7 +20,7 @@ def read_table(table: str, gamma: float | None) -> TabularMDP:
 
 
 def unrolled_start(
-    mdp: TabularMDP, policy: Policy, theta: np.ndarray, trajectories: int = MOST_TRAJECTORIES,
+    mdp: TabularMDP, policy: Policy, theta: Array, trajectories: int = MOST_TRAJECTORIES,
     starts: int = MOST_STARTS,
 ) -> TabularMDP:  # fmt: skip
     """The table unrolled from the states where the action matters most, as far as is enumerable."""
@@ -42,9 +43,9 @@ def unrolled_start(
     return mdp.with_start(start).unroll(horizon)
 
 
-def _count(mdp: TabularMDP, start: np.ndarray, horizon: int) -> float:
+def _count(mdp: TabularMDP, start: Array, horizon: int) -> float:
     """How many trajectories of at most `horizon` steps leave the start states."""
-    paths = np.ones(mdp.num_states)  # from each state, with no step left
+    paths: Array = np.ones(mdp.num_states)  # from each state, with no step left
     state = mdp.row // mdp.num_actions
     for _ in range(horizon):
         after = np.where(mdp.terminated, 1.0, paths[mdp.next_state])

@@ -1,8 +1,11 @@
 """Bugs of the advantage: rows 1–6, 9."""
 
+from typing import Any
+
 import numpy as np
 
 from minipg.algorithms import actor_critic, loop
+from minipg.algorithms.loop import Samples
 from minipg.estimators import critics, returns
 from minipg.estimators.returns import discounts
 from minipg.estimators.score_function import gradient
@@ -10,7 +13,9 @@ from minipg.experience.batch import Batch
 from minipg.experience.environments import adapt
 from minipg.museum.bug import Bug, Module, rebuilt
 from minipg.museum.problems import GAMMA, bias, lake, off, stream
+from minipg.policies.policy import Policy
 from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.validate import Array
 
 
 def ending_batch(rewards: float = 1.0) -> Batch:
@@ -27,26 +32,26 @@ def ending_batch(rewards: float = 1.0) -> Batch:
 class Table:
     """A critic that says these values (T+1, B)."""
 
-    def __init__(self, values):
+    def __init__(self, values: Array):
         self.table = values
 
-    def values(self, phi, theta, obs):
+    def values(self, phi: object, theta: object, obs: object) -> Array:
         return self.table
 
 
-def advantages_of(critic, values):
+def advantages_of(critic: Module, values: Array) -> Array:
     """The module's λ = 0.5, γ = 0.9 advantages of ending_batch."""
     return critic.advantage(Table(values), None, None, ending_batch(), 0.9, 0.5)
 
 
-def a_constant_reward_leaves_no_advantage_at_a_truncation(critic, seed):
+def a_constant_reward_leaves_no_advantage_at_a_truncation(critic: Module, seed: int) -> None:
     scale = 1 + np.random.default_rng(seed).random()
     batch, values = ending_batch(scale), np.full((6, 2), 10 * scale)  # V = c/(1 − γ)
     got = critic.advantage(Table(values), None, None, batch, 0.9, 0.5)
     np.testing.assert_allclose(got[:2, 0], 0, atol=1e-12)
 
 
-def episodes_do_not_leak(critic, seed):
+def episodes_do_not_leak(critic: Module, seed: int) -> None:
     """What happens after an ending does not change what came before."""
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((6, 2))
@@ -56,13 +61,13 @@ def episodes_do_not_leak(critic, seed):
                                advantages_of(critic, later)[:2, 0])  # fmt: skip
 
 
-def a_terminal_on_the_time_limit_has_no_value_after_it(critic, seed):
+def a_terminal_on_the_time_limit_has_no_value_after_it(critic: Module, seed: int) -> None:
     values = np.zeros((6, 2))
     values[5, 0] = 100 * (1 + np.random.default_rng(seed).random())
     np.testing.assert_allclose(advantages_of(critic, values)[4, 0], 1)
 
 
-def gae_is_its_sum(returns, seed):
+def gae_is_its_sum(returns: Module, seed: int) -> None:
     """δ and Σ (γλ)^i δ written out with a V that differs in every state; the window cuts."""
     rng = np.random.default_rng(seed)
     r, v = rng.standard_normal((4, 1)), rng.standard_normal((5, 1))
@@ -87,19 +92,19 @@ def stream_bias_of_returns(returns: Module, seed: int) -> tuple[float, str]:
     return stream_bias(rebuilt(critics, **names), seed)
 
 
-def one_sample_normalizes_to_zero(returns, seed):
+def one_sample_normalizes_to_zero(returns: Module, seed: int) -> None:
     psi = np.random.default_rng(seed).standard_normal((1, 1))
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(returns.normalize(psi, np.array([[True]])), 0)
 
 
-def psi_of_the_update(loop: Module, seed: int) -> np.ndarray:
+def psi_of_the_update(loop: Module, seed: int) -> Array:
     """ψ (N,) that the loop hands to a method's update on FrozenLake."""
     p, seen = lake(seed), []
 
-    def update(policy, theta, samples, settings, state, rng):
+    def update(policy: Policy, theta: Array, samples: Samples, *rest: Any) -> tuple[Any, ...]:
         seen.append(samples.psi)
-        return theta, state, {}
+        return theta, None, {}
 
     envs = adapt(TabularVectorEnv(p.mdp, 8))
     next(loop.learn(envs, p.policy, p.theta, loop.AdamSettings(gamma=GAMMA), 1,
@@ -107,7 +112,7 @@ def psi_of_the_update(loop: Module, seed: int) -> np.ndarray:
     return seen[0]
 
 
-def the_update_sees_mean_0_and_deviation_1(loop, seed):
+def the_update_sees_mean_0_and_deviation_1(loop: Module, seed: int) -> None:
     psi = psi_of_the_update(loop, seed)
     np.testing.assert_allclose([psi.mean(), psi.std()], [0, 1], atol=1e-6)
 
@@ -117,7 +122,7 @@ def deviation_error(loop: Module, seed: int) -> tuple[float, str]:
     return round(off_one, 6), "|deviation of ψ − 1|"  # normalize adds 1e-8 to it
 
 
-def first_step(algorithm: Module, seed: int, normalize: bool) -> np.ndarray:
+def first_step(algorithm: Module, seed: int, normalize: bool) -> Array:
     """The first step of A2C by plain ascent on FrozenLake."""
     p, envs = lake(seed), adapt(TabularVectorEnv(lake(seed).mdp, 8))
     settings = algorithm.Settings(GAMMA, optimiser="sgd", max_norm=1e9, normalize=normalize)
@@ -126,7 +131,7 @@ def first_step(algorithm: Module, seed: int, normalize: bool) -> np.ndarray:
     return state.theta - p.theta
 
 
-def normalization_is_used(algorithm, seed):
+def normalization_is_used(algorithm: Module, seed: int) -> None:
     one, other = (first_step(algorithm, seed, normalize) for normalize in (False, True))
     assert off(one, other) > 1e-3
 
@@ -138,33 +143,28 @@ def first_step_error(algorithm: Module, seed: int) -> tuple[float, str]:
 
 CRITIC, RETURNS = critics, returns
 BUGS = [
-    Bug(1, "truncation treated as termination",
-        "SB3 #633, #651; CleanRL #198; Pardo et al. arXiv 1712.00378", CRITIC,
-        "values, batch.terminated,", "values, batch.terminated | batch.truncated,",
+    Bug(1, CRITIC, "values, batch.terminated,", "values, batch.terminated | batch.truncated,",
         a_constant_reward_leaves_no_advantage_at_a_truncation, stream_bias),
-    Bug(2, "truncation does not cut: GAE leaks into the next episode",
-        "skrl #449; torchrl #4209", CRITIC,
-        "gae(delta, batch.ends,", "gae(delta, batch.terminated,",
+    Bug(2, CRITIC, "gae(delta, batch.ends,", "gae(delta, batch.terminated,",
         episodes_do_not_leak, stream_bias),
-    Bug(3, "bootstrap at a true terminal on the time limit", "spinningup #233; SB3 #1276", CRITIC,
-        "values, batch.terminated,", "values, batch.terminated & ~batch.truncated,",
+    Bug(3, CRITIC, "values, batch.terminated,", "values, batch.terminated & ~batch.truncated,",
         a_terminal_on_the_time_limit_has_no_value_after_it, stream_bias),
-    Bug(4, "bootstrap from the state before the last action", "modular_rl core.py", RETURNS,
+    Bug(4, RETURNS,
         "going_on * values[1:]", "going_on * np.vstack([values[1:-1], values[-2:-1]])",
         gae_is_its_sum, stream_bias_of_returns),
-    Bug(5, "GAE cut by the `done` of the next step", "SB3 #105, #185; spinningup #50", RETURNS,
+    Bug(5, RETURNS,
         "np.logical_not(ends)  #", "np.logical_not(np.vstack([ends[1:], ends[-1:]]))  #",
-        gae_is_its_sum, stream_bias_of_returns),
-    Bug(6, "the window's last value counted twice", "rl-triton #4", RETURNS,
+        gae_is_its_sum, stream_bias_of_returns, "GAE cut by the `done` of the next step"),
+    Bug(6, RETURNS,
         "going_on * values[1:]", "going_on * np.vstack([values[1:-1], 2 * values[-1:]])",
         gae_is_its_sum, stream_bias_of_returns),
-    Bug(9, "normalisation of one sample divides by 0", "SB3 #325", RETURNS,
-        "(chosen.std() + 1e-8)", "chosen.std()",
-        one_sample_normalizes_to_zero, "no size: the gradient is NaN"),
-    Bug(9, "normalised advantages computed, not used", "baselines PR #64", loop,
-        "normalize(adv, batch.valid)[batch.valid]", "adv[batch.valid]",
-        the_update_sees_mean_0_and_deviation_1, deviation_error),
-    Bug(9, "normalised advantages computed, not used (A2C)", "baselines PR #64",
-        actor_critic, "psi = normalize(psi, batch.valid)", "psi = psi",
-        normalization_is_used, first_step_error),
+    Bug(9, RETURNS, "(chosen.std() + 1e-8)", "chosen.std()",
+        one_sample_normalizes_to_zero, "no size: the gradient is NaN",
+        "normalisation of one sample divides by 0", "SB3 #325"),
+    Bug(9, loop, "normalize(adv, batch.valid)[batch.valid]", "adv[batch.valid]",
+        the_update_sees_mean_0_and_deviation_1, deviation_error,
+        "normalised advantages computed, not used", "baselines PR #64"),
+    Bug(9, actor_critic, "psi = normalize(psi, batch.valid)", "psi = psi",
+        normalization_is_used, first_step_error,
+        "normalised advantages computed, not used (A2C)", "baselines PR #64"),
 ]  # fmt: skip

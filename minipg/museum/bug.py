@@ -9,24 +9,38 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from minipg.museum.pitfalls import PITFALLS
+
 Module = types.ModuleType
 Property = Callable[[Module, int], None]
 Harm = Callable[[Module, int], tuple[float, str]]
 
+BY_NUMBER = {pitfall.number: pitfall for pitfall in PITFALLS}
 LEAST, ROUNDING = 1e-3, 1e-9  # a planted bug does more harm than that, the right code less
 
 
 class Bug(NamedTuple):
-    """Row `number` of PITFALLS.md: in `module` the text `right` is replaced by `wrong`."""
+    """A pitfall's number; in `module` the text `right` is replaced by `wrong`.
+
+    form, seen: which of its forms this is and where that was seen; empty: the pitfall's own.
+    """
 
     number: int
-    title: str
-    published: str
     module: Module
     right: str
     wrong: str
     holds: Property
     harm: Harm | str
+    form: str = ""
+    seen: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.form or BY_NUMBER[self.number].bug
+
+    @property
+    def published(self) -> str:
+        return self.seen or BY_NUMBER[self.number].published
 
     @property
     def property_name(self) -> str:

@@ -9,9 +9,10 @@ from minipg.policies.network import MLP
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
 from minipg.truth.check import complex_step
+from minipg.validate import Array
 
 
-def critic_gradients(critic: Module, seed: int, scale: float) -> np.ndarray:
+def critic_gradients(critic: Module, seed: int, scale: float) -> Array:
     """∇ ½ mean (V − y)² over the lake's states where V is random, y = V^π, both times scale."""
     p = lake(seed)
     v = critic.VCritic(MLP((16, 1)))
@@ -21,7 +22,7 @@ def critic_gradients(critic: Module, seed: int, scale: float) -> np.ndarray:
     return v.gradient(scale * phi, none, p.mdp.features, none, scale * y, none)
 
 
-def the_critic_s_gradient_scales_with_rewards_and_values(critic, seed):
+def the_critic_s_gradient_scales_with_rewards_and_values(critic: Module, seed: int) -> None:
     one, other = (critic_gradients(critic, seed, scale) for scale in (1.0, 100.0))
     np.testing.assert_allclose(other, 100 * one)
 
@@ -31,7 +32,7 @@ def lost_scale(critic: Module, seed: int) -> tuple[float, str]:
     return off(other / 100, one), "error of the critic's gradient, rewards × 100"
 
 
-def the_critic_s_gradient_keeps_its_target_constant(critic, seed):
+def the_critic_s_gradient_keeps_its_target_constant(critic: Module, seed: int) -> None:
     """Complex step of ½ (V − y)² at one state: were y = r + γV(s) followed, γ ∇V would go off."""
     v, rng = critic.VCritic(MLP((2, 1))), np.random.default_rng(seed)
     phi, obs, y, none = *(rng.standard_normal(n) for n in (3, (1, 2), 1)), np.zeros(0)
@@ -46,7 +47,7 @@ def lost_gradient(critic: Module, seed: int) -> tuple[float, str]:
     return off(critic_gradients(critic, seed, 1.0), truth), "error of the critic's gradient"
 
 
-def fixed_point(fits: Module, mdp: TabularMDP, pi: np.ndarray) -> np.ndarray:
+def fixed_point(fits: Module, mdp: TabularMDP, pi: Array) -> Array:
     """V (S,) of bootstrapped fits to every entry of the table, weighted by its visits."""
     n = mdp.num_states
     weight = (exact.visits(mdp, pi, mdp.gamma)[:, None] * pi).ravel()[mdp.row] * mdp.prob
@@ -54,7 +55,7 @@ def fixed_point(fits: Module, mdp: TabularMDP, pi: np.ndarray) -> np.ndarray:
     return fits.lstd(np.eye(n)[mdp.row // mdp.num_actions], after, mdp.reward, weight, mdp.gamma)
 
 
-def bootstrapped_fits_end_at_the_value_of_the_policy(fits, seed):
+def bootstrapped_fits_end_at_the_value_of_the_policy(fits: Module, seed: int) -> None:
     rng = np.random.default_rng(seed)
     mdp = TabularMDP.from_arrays(rng.dirichlet(np.ones(3), (3, 2)), rng.standard_normal((3, 2)),
                                  np.full(3, 1 / 3), GAMMA)  # fmt: skip
@@ -70,15 +71,14 @@ def fixed_point_error(fits: Module, seed: int) -> tuple[float, str]:
 
 
 BUGS = [
-    Bug(21, "value clipping that depends on the reward scale (we clip no values)",
-        "stable-baselines #216", critics,
-        "error = (y[:, 0] - target)", "error = np.clip(y[:, 0] - target, -0.2, 0.2)",
-        the_critic_s_gradient_scales_with_rewards_and_values, lost_scale),
-    Bug(30, "the critic's target followed: its gradient", "Gymnasium #1494", critics,
-        "error = (y[:, 0] - target)", "error = (1 - 0.9) * (y[:, 0] - target)",
-        the_critic_s_gradient_keeps_its_target_constant, lost_gradient),
-    Bug(30, "the critic's target followed: where the fits end", "Gymnasium #1494", fits,
-        "weighted = features * weight[:, None]",
+    Bug(21, critics, "error = (y[:, 0] - target)", "error = np.clip(y[:, 0] - target, -0.2, 0.2)",
+        the_critic_s_gradient_scales_with_rewards_and_values, lost_scale,
+        "value clipping that depends on the reward scale (we clip no values)"),
+    Bug(30, critics, "error = (y[:, 0] - target)", "error = (1 - 0.9) * (y[:, 0] - target)",
+        the_critic_s_gradient_keeps_its_target_constant, lost_gradient,
+        "the critic's target followed: its gradient"),
+    Bug(30, fits, "weighted = features * weight[:, None]",
         "weighted = (features - gamma * next_features) * weight[:, None]",
-        bootstrapped_fits_end_at_the_value_of_the_policy, fixed_point_error),
+        bootstrapped_fits_end_at_the_value_of_the_policy, fixed_point_error,
+        "the critic's target followed: where the fits end"),
 ]  # fmt: skip

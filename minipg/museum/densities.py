@@ -13,9 +13,10 @@ from minipg.policies.build import gaussian_policy
 from minipg.problems import lqr as linear
 from minipg.steps import optim
 from minipg.truth.check import complex_step
+from minipg.validate import Array
 
 
-def log_std_is_among_the_parameters(policy, seed):
+def log_std_is_among_the_parameters(policy: Module, seed: int) -> None:
     """Every component of the score by complex step."""
     description, rng = gaussian_policy(2, 2), np.random.default_rng(seed)
     own = policy.Policy(description.network, description.head)
@@ -34,7 +35,7 @@ def plant_bias(policy: Module, seed: int) -> tuple[float, str]:
     return bias(gradient(own, theta, batch, total), linear.policy_gradient(lqr, theta))
 
 
-def dimensions_add_up(distributions, seed):
+def dimensions_add_up(distributions: Module, seed: int) -> None:
     rng = np.random.default_rng(seed)
     eta, a = rng.standard_normal((1, 4)), rng.standard_normal((1, 2))
     one = distributions.Gaussian(1)
@@ -42,7 +43,7 @@ def dimensions_add_up(distributions, seed):
     np.testing.assert_allclose(distributions.Gaussian(2).log_prob(eta, a), parts)
 
 
-def the_density_integrates_to_one(distributions, seed):
+def the_density_integrates_to_one(distributions: Module, seed: int) -> None:
     np.testing.assert_allclose(mass(distributions, seed), 1, atol=1e-9)
 
 
@@ -62,12 +63,12 @@ def log_prob_error(distributions: Module, seed: int) -> tuple[float, str]:
     return float(np.sqrt(batch.weight @ error**2)), "nats of log π, root mean square"
 
 
-def absorbing_statistics_changes_no_argument(policy, seed):
+def absorbing_statistics_changes_no_argument(policy: Module, seed: int) -> None:
     kept, theta = absorbed(policy, seed)
     np.testing.assert_array_equal(kept, theta)
 
 
-def absorbed(policy: Module, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def absorbed(policy: Module, seed: int) -> tuple[Array, Array]:
     """θ before and after its statistics, mean ½ and deviation 2, were absorbed for evaluation."""
     theta = lake(seed).theta.copy()
     own = policy.Policy(lake(seed).policy.network, lake(seed).policy.head)
@@ -81,7 +82,7 @@ def policy_moved(policy: Module, seed: int) -> tuple[float, str]:
     return float(p.policy.kl(after, before, p.mdp.features).mean()), "KL by evaluating, nats"
 
 
-def rmsprop_is_its_closed_form(optim, seed):
+def rmsprop_is_its_closed_form(optim: Module, seed: int) -> None:
     g, v = np.random.default_rng(seed).random((2, 3))
     new, square = optim.rmsprop(np.zeros(3), g, v, 0.5, 0.9, 0.1)
     np.testing.assert_allclose(square, 0.9 * v + 0.1 * g**2)
@@ -95,7 +96,7 @@ def step_error(optim: Module, seed: int) -> tuple[float, str]:
     return off(got, g / (np.sqrt(0.01 * g**2) + 1e-5)), "error of the first step along ∇J"
 
 
-def gains(network: Module, seed: int) -> list[np.ndarray]:
+def gains(network: Module, seed: int) -> list[Array]:
     """Singular values of each layer's weights over its gain, √2 hidden and 0.01 last."""
     own = network.MLP((16, 32, 4))
     layers = own.layers(own.init(np.random.default_rng(seed), output_gain=0.01))
@@ -103,7 +104,7 @@ def gains(network: Module, seed: int) -> list[np.ndarray]:
             for layer, gain in zip(layers, (np.sqrt(2), 0.01), strict=True)]  # fmt: skip
 
 
-def weights_are_orthogonal_with_their_gain(network, seed):
+def weights_are_orthogonal_with_their_gain(network: Module, seed: int) -> None:
     for values in gains(network, seed):
         np.testing.assert_allclose(values, 1)
 
@@ -114,22 +115,21 @@ def gain_error(network: Module, seed: int) -> tuple[float, str]:
 
 DISTRIBUTIONS = heads
 BUGS = [
-    Bug(17, "log σ not among the parameters", "baselines #262; rsl_rl #190", policy,
+    Bug(17, policy,
         "deta[..., self.num_outputs :].sum(-2", "(0 * deta[..., self.num_outputs :]).sum(-2",
-        log_std_is_among_the_parameters, plant_bias),
-    Bug(18, "log-prob not summed over action dimensions", "tianshou #40", DISTRIBUTIONS,
-        "0.5 * LOG_2PI).sum(-1)", "0.5 * LOG_2PI).mean(-1)", dimensions_add_up, log_prob_error),
-    Bug(19, "squashing without its Jacobian (we do not squash: planted as a = sinh u)",
-        "garage #2129", DISTRIBUTIONS,
+        log_std_is_among_the_parameters, plant_bias, "log σ not among the parameters"),
+    Bug(18, DISTRIBUTIONS, "0.5 * LOG_2PI).sum(-1)", "0.5 * LOG_2PI).mean(-1)",
+        dimensions_add_up, log_prob_error, "log-prob not summed over action dimensions"),
+    Bug(19, DISTRIBUTIONS,
         "z = (actions - mu) * np.exp(-log_std)\n        return (-0.5",
         "z = (np.arcsinh(actions) - mu) * np.exp(-log_std)\n        return (-0.5",
-        the_density_integrates_to_one, log_prob_error),
-    Bug(22, "evaluation changes the normalised policy", "rl-zoo3 #275", build,
-        "absorbed = theta.astype(np.float64)", "absorbed = theta",
-        absorbing_statistics_changes_no_argument, policy_moved),
-    Bug(24, "RMSprop's ε inside the root", "SB3 PR #110", optim,
-        "gradient / (np.sqrt(square) + eps)", "gradient / np.sqrt(square + eps)",
-        rmsprop_is_its_closed_form, step_error),
-    Bug(29, "initial gain off", "SB3 #1559", network, " gain * (q", " 1.0 * (q",
+        the_density_integrates_to_one, log_prob_error,
+        "squashing without its Jacobian (we do not squash: planted as a = sinh u)"),
+    Bug(22, build, "absorbed = theta.astype(np.float64)", "absorbed = theta",
+        absorbing_statistics_changes_no_argument, policy_moved,
+        "evaluation changes the normalised policy"),
+    Bug(24, optim, "gradient / (np.sqrt(square) + eps)", "gradient / np.sqrt(square + eps)",
+        rmsprop_is_its_closed_form, step_error, "RMSprop's ε inside the root"),
+    Bug(29, network, " gain * (q", " 1.0 * (q",
         weights_are_orthogonal_with_their_gain, gain_error),
 ]  # fmt: skip

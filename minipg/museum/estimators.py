@@ -5,6 +5,7 @@ import numpy as np
 from minipg.algorithms import ppo, reinforce
 from minipg.claims import Problem
 from minipg.estimators import importance, surrogate
+from minipg.estimators.score_function import gradient
 from minipg.experience import rollout
 from minipg.experience.enumeration import enumerate_trajectories
 from minipg.museum.bug import Bug, Module
@@ -16,6 +17,7 @@ from minipg.policies.build import softmax_policy
 from minipg.problems.mdp import TabularMDP
 from minipg.steps.optim import adam_init
 from minipg.truth import exact
+from minipg.validate import Array
 
 
 def small(seed: int) -> Problem:
@@ -26,12 +28,12 @@ def small(seed: int) -> Problem:
     return Problem(mdp, mdp.unroll(3), softmax_policy(2, 2), rng.standard_normal(6), seed)
 
 
-def reinforce_mean(reinforce: Module, p: Problem) -> np.ndarray:
+def reinforce_mean(reinforce: Module, p: Problem) -> Array:
     settings = reinforce.Settings(gamma=p.start.gamma, baseline="none")
     return reinforce.estimate(p.policy, p.theta, p.batch, settings)
 
 
-def the_mean_is_the_gradient_of_the_discounted_objective(reinforce, seed):
+def the_mean_is_the_gradient_of_the_discounted_objective(reinforce: Module, seed: int) -> None:
     p = small(seed)
     np.testing.assert_allclose(reinforce_mean(reinforce, p), p.gradient, atol=1e-10)
 
@@ -40,7 +42,7 @@ def reinforce_bias(reinforce: Module, seed: int) -> tuple[float, str]:
     return bias(reinforce_mean(reinforce, lake(seed)), lake(seed).gradient)
 
 
-def the_ratio_starts_at_one_to_the_bit(surrogate, seed):
+def the_ratio_starts_at_one_to_the_bit(surrogate: Module, seed: int) -> None:
     policy, theta, batch = play(rollout, vector(8), seed)
     np.testing.assert_array_equal(surrogate.ratio(policy, theta, batch), 1)
 
@@ -53,7 +55,7 @@ def surrogate_bias(surrogate: Module, seed: int) -> tuple[float, str]:
     return bias(mean, p.gradient)
 
 
-def first_minibatch(ppo: Module, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+def first_minibatch(ppo: Module, seed: int) -> tuple[Array, Array, float]:
     """The gradient PPO takes of all its samples at θ_k, what it must be, the share clipped."""
     p, samples = lake(seed), lake_samples(seed, 256)
     settings = ppo.Settings(epochs=1, minibatch=256, max_norm=1e9)
@@ -64,7 +66,7 @@ def first_minibatch(ppo: Module, seed: int) -> tuple[np.ndarray, np.ndarray, flo
     return state.mean / (1 - 0.9), truth, figures["clipped"]  # Adam's mean after one step
 
 
-def the_first_minibatch_has_ratio_one(ppo, seed):
+def the_first_minibatch_has_ratio_one(ppo: Module, seed: int) -> None:
     got, truth, clipped = first_minibatch(ppo, seed)
     assert clipped == 0
     np.testing.assert_allclose(got, truth, atol=1e-12)
@@ -75,7 +77,7 @@ def first_minibatch_error(ppo: Module, seed: int) -> tuple[float, str]:
     return off(got, truth), "error of PPO's first gradient"
 
 
-def broadcast(policy: Module, seed: int) -> np.ndarray | None:
+def broadcast(policy: Module, seed: int) -> Array | None:
     """Σ ∇log π ψ with a column ψ (N, 1), averaged to one gradient; None where it is refused."""
     p = lake(seed)
     own = policy.Policy(p.policy.network, p.policy.head)
@@ -88,7 +90,7 @@ def broadcast(policy: Module, seed: int) -> np.ndarray | None:
         return None
 
 
-def shapes_are_strict(policy, seed):
+def shapes_are_strict(policy: Module, seed: int) -> None:
     assert broadcast(policy, seed) is None
 
 
@@ -99,41 +101,41 @@ def broadcast_error(policy: Module, seed: int) -> tuple[float, str]:
     return 0.0 if got is None else off(got, truth), "error of the gradient, psi (N, 1)"
 
 
-def off_policy_mean(estimators: Module, p: Problem, seed: int) -> np.ndarray:
+def off_policy_mean(importance: Module, p: Problem, seed: int) -> Array:
     """E under another policy of Σ γ^t ∇log π Q times the trajectory's weight."""
     other = p.theta + 0.5 * np.random.default_rng(seed).standard_normal(len(p.theta))
     batch, states = enumerate_trajectories(p.start, p.policy.probs(other, p.start.features))
     gamma_t = p.start.gamma ** np.arange(len(batch.rewards))[:, None]
     psi = gamma_t * exact.action_values(p.start, p.values)[states[:-1], batch.actions]
-    weight = estimators.importance_weight(p.policy, p.theta, batch)
-    return estimators.gradient(p.policy, p.theta, batch, psi * weight)
+    weight = importance.importance_weight(p.policy, p.theta, batch)
+    return gradient(p.policy, p.theta, batch, psi * weight)
 
 
-def off_policy_episodes_give_the_gradient(estimators, seed):
+def off_policy_episodes_give_the_gradient(importance: Module, seed: int) -> None:
     p = small(seed)
-    np.testing.assert_allclose(off_policy_mean(estimators, p, seed), p.gradient, atol=1e-10)
+    np.testing.assert_allclose(off_policy_mean(importance, p, seed), p.gradient, atol=1e-10)
 
 
-def off_policy_bias(estimators: Module, seed: int) -> tuple[float, str]:
-    return bias(off_policy_mean(estimators, lake(seed), seed), lake(seed).gradient)
+def off_policy_bias(importance: Module, seed: int) -> tuple[float, str]:
+    return bias(off_policy_mean(importance, lake(seed), seed), lake(seed).gradient)
 
 
 BUGS = [
-    Bug(8, "γ^t dropped in front of ∇log π", "Nota & Thomas arXiv 1906.07073",
-        reinforce, "settings.gamma if settings.gamma_t else 1.0", "1.0",
+    Bug(8, reinforce, "settings.gamma if settings.gamma_t else 1.0", "1.0",
         the_mean_is_the_gradient_of_the_discounted_objective, reinforce_bias),
-    Bug(11, "the ratio pairs actions with the next observation", "trlX #107", surrogate,
+    Bug(11, surrogate,
         "batch.obs[:-1], batch.actions) - batch.log_prob",
         "batch.obs[1:], batch.actions) - batch.log_prob",
-        the_ratio_starts_at_one_to_the_bit, surrogate_bias),
-    Bug(11, "ratio ≠ 1 on the first minibatch: old log-probs not shuffled along", "trlX #107",
-        ppo, "Samples(*(x[chosen] for x in samples))",
+        the_ratio_starts_at_one_to_the_bit, surrogate_bias,
+        "the ratio pairs actions with the next observation"),
+    Bug(11, ppo, "Samples(*(x[chosen] for x in samples))",
         "Samples(*(x[chosen] for x in samples))._replace(log_prob=samples[2][: len(chosen)])",
-        the_first_minibatch_has_ratio_one, first_minibatch_error),
-    Bug(20, "(N, 1) against (N,) broadcasts to (N, N)", "RLinf #1568", policy,
+        the_first_minibatch_has_ratio_one, first_minibatch_error,
+        "ratio ≠ 1 on the first minibatch: old log-probs not shuffled along"),
+    Bug(20, policy,
         'check_shape("psi", psi, obs.shape[:-1])', "psi = (psi + 0 * obs[:, 0]).sum(0)",
         shapes_are_strict, broadcast_error),
-    Bug(28, "importance ratio applied twice", "PufferLib #306", importance,
+    Bug(28, importance,
         "np.cumsum(log_ratio * batch.valid, 0)", "2 * np.cumsum(log_ratio * batch.valid, 0)",
         off_policy_episodes_give_the_gradient, off_policy_bias),
 ]  # fmt: skip

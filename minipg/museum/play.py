@@ -8,6 +8,7 @@ from gymnasium.spaces import Box, Discrete
 
 from minipg.experience import environments, rollout
 from minipg.experience.batch import Batch
+from minipg.experience.environments import Envs
 from minipg.museum.bug import Bug, Module, rebuilt
 from minipg.museum.problems import GAMMA, lake, plant
 from minipg.museum.toy import vector
@@ -16,16 +17,17 @@ from minipg.problems.lqr_env import LQRVectorEnv
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.truth import exact
+from minipg.validate import Array
 
 
-def play(rollout: Module, envs, seed: int) -> tuple[Policy, np.ndarray, Batch]:
+def play(rollout: Module, envs: Envs, seed: int) -> tuple[Policy, Array, Batch]:
     """A random policy for the environments, and one episode in each."""
     policy = environments.policy_for(envs, ())
     theta = policy.init(np.random.default_rng(seed), 1.0)
     return policy, theta, rollout.play_episodes(envs, policy, theta, np.random.default_rng(seed))
 
 
-def reset_rows_are_no_data(rollout, seed):
+def reset_rows_are_no_data(rollout: Module, seed: int) -> None:
     batch = play(rollout, vector(8), seed)[2]
     np.testing.assert_array_equal(batch.valid.sum(0), batch.obs[0, :, 1])  # each one's length
 
@@ -51,7 +53,7 @@ def target_error(rollout: Module, seed: int) -> tuple[float, str]:
     return float(error / size), "error of the critic's targets, root mean square over Q's"
 
 
-def log_prob_is_of_the_raw_action(rollout, seed):
+def log_prob_is_of_the_raw_action(rollout: Module, seed: int) -> None:
     envs = environments.adapt(vector(4, action_space=Box(-0.1, 0.1, (2,), np.float32)))
     policy, theta, batch = play(rollout, envs, seed)
     again = policy.log_prob(theta, batch.obs[:-1], batch.actions)
@@ -78,16 +80,16 @@ def wrong_observations(rollout: Module, seed: int) -> tuple[float, str]:
     return float((batch.obs[:-1, :, 0] != t)[batch.valid].mean()), "share of observations wrong"
 
 
-def observations_are_copies(rollout, seed):
+def observations_are_copies(rollout: Module, seed: int) -> None:
     assert wrong_observations(rollout, seed)[0] == 0
 
 
-def the_seed_determines_the_run(rollout, seed):
+def the_seed_determines_the_run(rollout: Module, seed: int) -> None:
     one, two = (play(rollout, vector(16), seed)[2] for _ in range(2))
     assert one.obs.tobytes() == two.obs.tobytes()
 
 
-def actions_start_where_the_space_does(environments, seed):
+def actions_start_where_the_space_does(environments: Module, seed: int) -> None:
     told = rebuilt(rollout, to_env=environments.to_env)
     play(told, vector(8, action_space=Discrete(2, start=5)), seed)  # the toy asserts
 
@@ -101,19 +103,15 @@ def wrong_actions(environments: Module, seed: int) -> tuple[float, str]:
 
 ROLLOUT = rollout
 BUGS = [
-    Bug(7, "autoreset rows learned from as data", "CleanRL #499; rl_games #362; torchrl #2477",
-        ROLLOUT, "truncated & valid, valid,", "truncated & valid, valid | True,",
+    Bug(7, ROLLOUT, "truncated & valid, valid,", "truncated & valid, valid | True,",
         reset_rows_are_no_data, target_error),
-    Bug(10, "log-probability of the clipped action", "tianshou #312; CleanRL #240", ROLLOUT,
-        "played[:-1], actions)",
+    Bug(10, ROLLOUT, "played[:-1], actions)",
         "played[:-1], np.clip(actions, (box := envs.unwrapped.single_action_space).low, box.high))",
         log_prob_is_of_the_raw_action, ratio_error),
-    Bug(23, "observations aliased to the environment's buffer", "SuperSuit #116; baselines #418",
-        ROLLOUT, "np.array(obs, theta.dtype)", "np.asarray(obs, theta.dtype)",
+    Bug(23, ROLLOUT, "np.array(obs, theta.dtype)", "np.asarray(obs, theta.dtype)",
         observations_are_copies, wrong_observations),
-    Bug(25, "the seed does not determine the run", "modular_rl; SB3 #369", ROLLOUT,
-        "seed=int(rng.integers(2**31))", "seed=None", the_seed_determines_the_run,
-        "no size: it is another run"),
-    Bug(26, "Discrete(n, start) ignored", "SB3 #913, #2241", environments,
-        "actions + space.start", "actions", actions_start_where_the_space_does, wrong_actions),
+    Bug(25, ROLLOUT, "seed=int(rng.integers(2**31))", "seed=None",
+        the_seed_determines_the_run, "no size: it is another run"),
+    Bug(26, environments, "actions + space.start", "actions",
+        actions_start_where_the_space_does, wrong_actions),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from minipg.policies.policy import Policy
 from minipg.problems.lqr import LQR, action_values, solve, state_values
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
+from minipg.validate import Array
 
 GAMMA = 0.9
 
@@ -46,10 +47,10 @@ class Stream:
     """A batch with V of its observations (T+1, B), and the true mean of Σ γ^t ∇log π ψ (P,)."""
 
     policy: Policy
-    theta: np.ndarray
+    theta: Array
     batch: Batch
-    values: np.ndarray
-    truth: np.ndarray
+    values: Array
+    truth: Array
 
 
 @lru_cache(maxsize=4)
@@ -74,7 +75,7 @@ def stream(seed: int, horizon: int = 2) -> Stream:
     limit = one.valid & (np.arange(horizon) == horizon - 1)[:, None]
     i, j = np.indices((len(one.weight),) * 2).reshape(2, -1)
 
-    def glue(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def glue(x: Array, y: Array) -> Array:
         return np.concatenate([x[:, i], np.zeros_like(x[:1, i]), y[:, j]])
 
     nothing, same = np.zeros_like(limit), [one.actions, one.rewards, one.valid, one.log_prob]
@@ -87,7 +88,7 @@ def stream(seed: int, horizon: int = 2) -> Stream:
                   2 * exact.policy_gradient(bootstrapped, p.policy, p.theta))  # fmt: skip
 
 
-def plant(seed: int) -> tuple[LQR, Policy, np.ndarray]:
+def plant(seed: int) -> tuple[LQR, Policy, Array]:
     """A linear system of one state, two actions, two steps, a policy and its θ.
 
     It pays for large actions, so a policy learns to widen: there the two KL differ most.
@@ -109,12 +110,12 @@ def plant_samples(seed: int, count: int) -> Iterator[Samples]:
         yield Samples(s, a, log_prob, (psi - psi.mean()) / psi.std())
 
 
-def off(got: np.ndarray, truth: np.ndarray) -> float:
+def off(got: Array, truth: Array) -> float:
     """‖got − truth‖/‖truth‖."""
     return float(np.linalg.norm(got - truth) / np.linalg.norm(truth))
 
 
-def bias(mean: np.ndarray, truth: np.ndarray) -> tuple[float, str]:
+def bias(mean: Array, truth: Array) -> tuple[float, str]:
     """That of an estimator's exact mean, with its cosine."""
     length = float(np.linalg.norm(mean) * np.linalg.norm(truth))
     cosine = float(mean @ truth) / length if length else 0.0

@@ -7,18 +7,21 @@ from minipg.algorithms.loop import Samples
 from minipg.museum.bug import Bug, Module, rebuilt
 from minipg.museum.problems import lake, lake_samples, off, plant, plant_samples
 from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.policies.policy import Policy
 from minipg.steps import kfac, linalg, natural
 from minipg.steps.natural import fisher_product
 from minipg.truth import exact
+from minipg.validate import Array
 
 
-def only_what_meets_both_is_accepted_else_theta_stays(linalg, seed):
+def only_what_meets_both_is_accepted_else_theta_stays(linalg: Module, seed: int) -> None:
     """Random measures: accepted ⇒ L ≥ 0 and KL ≤ δ; refused ⇒ θ to the bit."""
     rng = np.random.default_rng(seed)
     for _ in range(50):
-        theta, step, seen = *rng.standard_normal((2, 3)), {}
+        theta, step = rng.standard_normal((2, 3))
+        seen: dict[bytes, tuple[float, ...]] = {}
 
-        def measure(x, seen=seen):
+        def measure(x: Array, seen: dict[bytes, tuple[float, ...]] = seen) -> tuple[float, ...]:
             return seen.setdefault(x.tobytes(), tuple(rng.standard_normal(2)))
 
         result = linalg.backtrack(theta, step, measure, 0.5, most=3)
@@ -30,7 +33,7 @@ def only_what_meets_both_is_accepted_else_theta_stays(linalg, seed):
             assert result.theta.tobytes() == theta.tobytes()
 
 
-def an_accepted_step_keeps_the_kl_of_the_whole_batch(trpo, seed):
+def an_accepted_step_keeps_the_kl_of_the_whole_batch(trpo: Module, seed: int) -> None:
     """KL(π̃‖π_k) ≤ δ, recomputed; in every other batch rare actions are best, so that σ grows."""
     policy, rng = gaussian_policy(2, 2), np.random.default_rng(seed)
     for i in range(40):
@@ -68,16 +71,18 @@ def fall(linalg: Module, seed: int) -> tuple[float, str]:
     return float(1 - after / before), "fall of J by a refused step"
 
 
-def product_and_definition(natural: Module, policy, theta, obs, v):
+def product_and_definition(
+    natural: Module, policy: Policy, theta: Array, obs: Array, v: Array
+) -> tuple[Array, Array]:
     """H v, and E ∇log π (∇log πᵀv) over every action, of observations weighted alike."""
-    n = policy.head.n
+    n = policy.head.size
     score = policy.score(theta, np.repeat(obs, n, 0), np.tile(np.arange(n), len(obs)))
     prob = policy.probs(theta, obs).ravel() / len(obs)
     weight = np.full(len(obs), 1 / len(obs))
     return natural.fisher_product(policy, theta, obs, weight)(v), score.T @ (prob * (score @ v))
 
 
-def the_product_is_that_of_the_definition(natural, seed):
+def the_product_is_that_of_the_definition(natural: Module, seed: int) -> None:
     policy, rng = softmax_policy(2, 3, (4,)), np.random.default_rng(seed)
     theta, v = rng.standard_normal((2, policy.num_params))
     obs = rng.standard_normal((5, 2))
@@ -92,7 +97,7 @@ def product_error(natural: Module, seed: int) -> tuple[float, str]:
     return off(got, truth), "‖error of H∇J‖/‖H∇J‖"
 
 
-def negative_curvature_is_refused(linalg, seed):
+def negative_curvature_is_refused(linalg: Module, seed: int) -> None:
     b = 1 + np.random.default_rng(seed).random(2)
     result = linalg.conjugate_gradients(lambda v: np.diag([1.0, -9.0]) @ v, b)
     assert result.reason == "negative curvature"
@@ -110,7 +115,7 @@ def against_the_gradient(linalg: Module, seed: int) -> tuple[float, str]:
     return max(0.0, -float(x @ g) / length) if length else 0.0, "−cos(step, ∇J)"
 
 
-def nan_is_refused(linalg, seed):
+def nan_is_refused(linalg: Module, seed: int) -> None:
     b = np.random.default_rng(seed).standard_normal(2)
     with np.errstate(all="ignore"):
         result = linalg.conjugate_gradients(lambda v: v * np.nan, b)
@@ -118,7 +123,7 @@ def nan_is_refused(linalg, seed):
     assert not result.x.any()
 
 
-def predicted_kl(natural: Module, policy, theta, samples) -> float:
+def predicted_kl(natural: Module, policy: Policy, theta: Array, samples: Samples) -> float:
     """½ dᵀHd/δ of NPG's step d, δ = 0.01, damping 0.1."""
     stepping = rebuilt(npg, natural_gradient=natural.natural_gradient)
     new, _, _ = stepping.update(policy, theta, samples, npg.Settings(), None, None)
@@ -126,7 +131,7 @@ def predicted_kl(natural: Module, policy, theta, samples) -> float:
     return float((new - theta) @ h(new - theta)) / 0.02
 
 
-def the_predicted_kl_is_delta_whatever_the_damping(natural, seed):
+def the_predicted_kl_is_delta_whatever_the_damping(natural: Module, seed: int) -> None:
     policy, rng = softmax_policy(2, 3, (4,)), np.random.default_rng(seed)
     theta, obs = rng.standard_normal(policy.num_params), rng.standard_normal((12, 2))
     samples = Samples(obs, *policy.sample(theta, obs, rng), rng.standard_normal(12))
@@ -138,7 +143,7 @@ def step_length_error(natural: Module, seed: int) -> tuple[float, str]:
     return abs(kl - 1), "|½dᵀHd/δ − 1|"
 
 
-def the_fisher_factor_is_of_the_policy_s_own_actions(kfac, seed):
+def the_fisher_factor_is_of_the_policy_s_own_actions(kfac: Module, seed: int) -> None:
     """G of a linear softmax policy at one observation is diag(π) − ππᵀ."""
     policy, rng = softmax_policy(2, 3), np.random.default_rng(seed)
     theta, obs = rng.standard_normal(9), rng.standard_normal((1, 2))
@@ -155,33 +160,29 @@ def factor_error(kfac: Module, seed: int) -> tuple[float, str]:
 
 LINALG, TRPO = linalg, trpo
 BUGS = [
-    Bug(12, "the line search ignores the KL", "modular_rl #29", LINALG,
-        "elif kl > delta:", "elif False:",
-        only_what_meets_both_is_accepted_else_theta_stays, overshoot_of_search),
-    Bug(12, "the line search leaves the rejected step in place", "tianshou #1287", LINALG,
-        "return LineSearch(theta, False,", "return LineSearch(candidate, False,",
-        only_what_meets_both_is_accepted_else_theta_stays, fall),
-    Bug(13, "Fisher product wrong: JᵀJ without the head's own matrix",
-        "sb3-contrib #38", natural,
-        "of_head(policy.jvp(theta, tape, v))", "policy.jvp(theta, tape, v)",
-        the_product_is_that_of_the_definition, product_error),
-    Bug(13, "CG walks on over negative curvature", "rllab #24; sb3-contrib #38", LINALG,
-        "if curvature <= 0:", "if False:", negative_curvature_is_refused, against_the_gradient),
-    Bug(13, "CG walks on over NaN", "rllab #24", LINALG,
-        "if not np.isfinite(curvature):", "if False:", nan_is_refused,
-        "no size: the step is NaN"),
-    Bug(14, "damping counted inside the step length", "sb3-contrib; spinningup; modular_rl",
-        natural, "x @ product(x)", "x @ (product(x) + scale * x)",
+    Bug(12, LINALG, "elif kl > delta:", "elif False:",
+        only_what_meets_both_is_accepted_else_theta_stays, overshoot_of_search,
+        "the line search ignores the KL", "modular_rl #29"),
+    Bug(12, LINALG, "return LineSearch(theta, False,", "return LineSearch(candidate, False,",
+        only_what_meets_both_is_accepted_else_theta_stays, fall,
+        "the line search leaves the rejected step in place", "tianshou #1287"),
+    Bug(13, natural, "of_head(policy.jvp(theta, tape, v))", "policy.jvp(theta, tape, v)",
+        the_product_is_that_of_the_definition, product_error,
+        "Fisher product wrong: JᵀJ without the head's own matrix", "sb3-contrib #38"),
+    Bug(13, LINALG, "if curvature <= 0:", "if False:",
+        negative_curvature_is_refused, against_the_gradient,
+        "CG walks on over negative curvature"),
+    Bug(13, LINALG, "if not np.isfinite(curvature):", "if False:",
+        nan_is_refused, "no size: the step is NaN", "CG walks on over NaN", "rllab #24"),
+    Bug(14, natural, "x @ product(x)", "x @ (product(x) + scale * x)",
         the_predicted_kl_is_delta_whatever_the_damping, step_length_error),
-    Bug(15, "KL of a subsample where the constraint is on the batch", "sb3-contrib", TRPO,
-        "obs, actions, log_prob, psi = samples",
+    Bug(15, TRPO, "obs, actions, log_prob, psi = samples",
         "obs, actions, log_prob, psi = (x[::4] for x in samples)",
         an_accepted_step_keeps_the_kl_of_the_whole_batch, overshoot),
-    Bug(16, "KL in the wrong direction", "spinningup #264, #443", TRPO,
-        "head.kl(eta, before)", "head.kl(before, eta)",
+    Bug(16, TRPO, "head.kl(eta, before)", "head.kl(before, eta)",
         an_accepted_step_keeps_the_kl_of_the_whole_batch, overshoot),
-    Bug(27, "empirical Fisher, of the likeliest actions, taken for the Fisher", "ACKTR ports",
-        kfac, "root = policy.head.fisher_root(eta)[..., : policy.num_outputs, :]",
+    Bug(27, kfac, "root = policy.head.fisher_root(eta)[..., : policy.num_outputs, :]",
         "root = policy.head.score(eta, eta.argmax(-1))[..., None]",
-        the_fisher_factor_is_of_the_policy_s_own_actions, factor_error),
+        the_fisher_factor_is_of_the_policy_s_own_actions, factor_error,
+        "empirical Fisher, of the likeliest actions, taken for the Fisher"),
 ]  # fmt: skip

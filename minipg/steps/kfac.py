@@ -3,7 +3,7 @@
 Axes: N samples, n_in and n_out of a layer, P parameters. Layer i's block of the Fisher matrix,
 for θ_i = (W; b) with rows of inputs, is E (h̃h̃ᵀ ⊗ δδᵀ) ≈ E h̃h̃ᵀ ⊗ E δδᵀ = A ⊗ G, h̃ = (h, 1),
 δ = ∂log π/∂(Wᵀh + b) with a ∼ π: the expectation over a is exact, never that of the actions
-taken (PITFALLS 27). Source: Martens & Grosse 2015, arXiv 1503.05671; Wu et al. 2017, 1708.05144.
+taken (pitfall 27). Source: Martens & Grosse 2015, arXiv 1503.05671; Wu et al. 2017, 1708.05144.
 """
 
 from typing import Any, NamedTuple

@@ -80,7 +80,7 @@ def trust_region_step(direction: Array, curvature: float, delta: float) -> Array
 
     The same change of π in every parametrisation. direction x ≈ H⁻¹g; curvature = xᵀHx, which is
     gᵀH⁻¹g where x solves the system; undamped, so that the predicted KL is δ whatever damping x
-    was solved with (PITFALLS 14). The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2).
+    was solved with (pitfall 14). The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2).
     ValueError if curvature ≤ 0.
     """
     check_range("delta", delta, np.finfo(float).tiny)
