@@ -1,6 +1,7 @@
 """Every claim on random tables, policies, γ, and not vacuously; the lists of the lecture."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from minipg.claims import (
     s5_errata,
 )
 from minipg.claims.rows import ALPHA
+from minipg.commands import verify
 from minipg.estimators.critics import VCritic
 from minipg.museum import PITFALLS
 from minipg.policies.build import softmax_policy
@@ -207,3 +209,28 @@ def test_dropping_the_discount_is_a_bias_that_shows():
     right = exact.policy_gradient(mdp, policy, theta)
     dropped = exact.policy_gradient(mdp, policy, theta, discounted_visits=False)
     assert np.linalg.norm(dropped - right) > 0.1 * np.linalg.norm(right)
+
+
+@pytest.mark.parametrize(("gamma", "scale", "message"), [
+    (0.0, 1.0, "expected a ∇J that is not 0, got 0 with γ = 0, as no reward within a step"),
+    (0.9, 0.0, "expected a ∇J that is not 0, got 0 with γ = 0.9, as no action matters"),
+    (0.9, 1e100, "expected a largest reward from 1e-60 to 1e[+]60, .*, got 1e[+]100"),
+    (0.9, 1e-200, "expected a largest reward from 1e-60 to 1e[+]60, .*, got 1e-200"),
+])  # fmt: skip
+def test_where_nothing_can_be_shown_verify_says_so_before_any_row(
+    tmp_path, capsys, gamma, scale, message
+):
+    """The reward is two steps from the start; with rewards of 10⁶⁰ all rows hold."""
+    transition = np.zeros((3, 2, 3))
+    transition[0, :, 1] = transition[1, 0, 2] = transition[1, 1, 0] = transition[2, :, 2] = 1
+    reward = scale * np.array([[0, 0], [1.0, 0], [0, 0]])
+    path = tmp_path / "table.npz"
+    arrays = {"transition": transition, "start": np.eye(3)[0], "terminal": np.arange(3) == 2}
+    np.savez(path, **arrays, reward=reward, gamma=gamma)
+    assert verify.main([str(path)]) == 2
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert re.fullmatch(f"verify: table: {message}.*\n", out.err)
+    if scale == 1e100:
+        np.savez(path, **arrays, reward=1e60 * np.sign(reward), gamma=0.9)
+        assert verify.main([str(path)]) == 0, capsys.readouterr().out

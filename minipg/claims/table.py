@@ -8,6 +8,23 @@ from minipg.truth import exact
 from minipg.validate import Array
 
 MOST_TRAJECTORIES, MOST_STARTS = 15_000, 20
+SMALLEST, LARGEST = 1e-60, 1e60  # of the largest reward: its fourth power is a number
+
+
+def check_worth(mdp: TabularMDP, policy: Policy, theta: Array) -> None:
+    """Raise ValueError where nothing can be shown: ∇J = 0, or rewards whose powers overflow."""
+    largest = float(np.abs(mdp.reward).max())
+    if largest and not SMALLEST <= largest <= LARGEST:
+        raise ValueError(
+            f"table: expected a largest reward from {SMALLEST:g} to {LARGEST:g}, as claims about "
+            f"variances need its fourth power, got {largest:g}: take another unit"
+        )
+    if not exact.policy_gradient(mdp, policy, theta).any():
+        why = "no reward within a step of the start" if mdp.gamma == 0 else "no action matters"
+        raise ValueError(
+            f"table: expected a ∇J that is not 0, got 0 with γ = {mdp.gamma:g}, as {why}: there is "
+            "nothing to verify; take another γ or start"
+        )
 
 
 def read_table(table: str, gamma: float | None) -> TabularMDP:

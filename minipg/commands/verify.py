@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minipg.claims import CLAIMS, Problem
-from minipg.claims.table import read_table, unrolled_start
+from minipg.claims.table import check_worth, read_table, unrolled_start
 from minipg.commands import bugs, cli
 from minipg.policies.build import softmax_policy
 
@@ -24,6 +24,7 @@ def verify(args: argparse.Namespace) -> int:
     mdp = read_table(args.table, args.gamma)
     policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
     theta = policy.init(np.random.default_rng(args.seed), 1.0)
+    check_worth(mdp, policy, theta)
     start = unrolled_start(mdp, policy, theta)
     episodes = max(10_000, min(200_000, 5_000_000 // mdp.features.shape[1]))
     problem = Problem(mdp, start, policy, theta, args.seed, episodes)

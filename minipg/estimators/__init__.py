@@ -8,6 +8,7 @@ importance      weights of games that another policy played            E04, E27
 critics         V, Q and compatible A, their semi-gradients            E12, E13, E16, E17
 fits            critics fitted: minibatches, least squares, LSTD       E13, E15
 groups          RLOO, GRPO and the like, of language-model training    E08
+group_moments   their exact mean and covariance, over every batch      E06
 surrogate       L from a batch, its gradient, PPO's clip               E33, E35, E47
 """
 
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
         least_squares as least_squares,
         lstd as lstd,
     )
+    from minipg.estimators.group_moments import batch_moments as batch_moments
     from minipg.estimators.groups import (
-        batch_moments as batch_moments,
+        by_group as by_group,
         dr_grpo as dr_grpo,
         grpo as grpo,
         reinforce_plus_plus as reinforce_plus_plus,
