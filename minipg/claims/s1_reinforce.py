@@ -11,7 +11,7 @@ from minipg.estimators.score_function import gradients
 from minipg.experience import enumeration
 from minipg.experience.batch import moments
 from minipg.policies.build import gaussian_policy
-from minipg.policies.heads import Softmax
+from minipg.policies.softmax import Softmax
 from minipg.truth import exact
 from minipg.truth.check import central_difference, check_mean, complex_step, gradient_error
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minipg.claims.problem import Problem, Row, claim, worst
-from minipg.estimators.critics import compatible_advantage
+from minipg.estimators.action_critics import compatible_advantage
 from minipg.estimators.fits import least_squares, lstd
 from minipg.estimators.score_function import gradient, gradients
 from minipg.truth import exact

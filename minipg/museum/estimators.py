@@ -5,6 +5,7 @@ import numpy as np
 from minipg.algorithms import ppo, reinforce
 from minipg.claims import Problem
 from minipg.estimators import importance, surrogate
+from minipg.estimators.score_function import gradient
 from minipg.experience import rollout
 from minipg.experience.enumeration import enumerate_trajectories
 from minipg.museum.bug import Bug, Module
@@ -106,7 +107,7 @@ def off_policy_mean(estimators: Module, p: Problem, seed: int) -> np.ndarray:
     gamma_t = p.start.gamma ** np.arange(len(batch.rewards))[:, None]
     psi = gamma_t * exact.action_values(p.start, p.values)[states[:-1], batch.actions]
     weight = estimators.importance_weight(p.policy, p.theta, batch)
-    return estimators.gradient(p.policy, p.theta, batch, psi * weight)
+    return gradient(p.policy, p.theta, batch, psi * weight)
 
 
 def off_policy_episodes_give_the_gradient(estimators, seed):
