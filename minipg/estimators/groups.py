@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from minipg.experience.batch import Batch, moments
-from minipg.validate import Array, check_finite, check_range, check_shape
+from minipg.validate import Array, array, arrays, check_count, check_finite, check_shape
 
 Method = Callable[[Array, Array], Array]
 
@@ -48,6 +48,7 @@ def rloo(returns: Array) -> Array:
     >>> rloo(np.array([1.0, 0.0, 0.0])).tolist()
     [1.0, -0.5, -0.5]
     """
+    returns = array(returns)
     size = _group_size(returns)
     return returns - (returns.sum(-1, keepdims=True) - returns) / (size - 1)
 
@@ -61,6 +62,7 @@ def dr_grpo(returns: Array) -> Array:
     >>> dr_grpo(np.array([1.0, 0.0])).tolist()
     [0.5, -0.5]
     """
+    returns = array(returns)
     _group_size(returns)
     return returns - returns.mean(-1, keepdims=True)
 
@@ -78,6 +80,7 @@ def grpo(returns: Array, lengths: Array) -> Array:
     >>> grpo(np.array([1.0, 0.0]), np.array([1, 2])).round(3).tolist()
     [0.707, -0.354]
     """
+    returns, lengths = arrays(returns, lengths)
     check_shape("lengths", lengths, returns.shape)
     centred = dr_grpo(returns)
     return _scaled(centred, returns.std(-1, ddof=1, keepdims=True), returns) / lengths
@@ -89,6 +92,7 @@ def remax(returns: Array, greedy: Array) -> Array:
     It does not depend on the tokens drawn, so it adds no bias; it costs one more response.
     Source: Li et al. 2023, arXiv 2310.10505.
     """
+    returns, greedy = arrays(returns, greedy)
     check_shape("greedy", greedy, returns.shape[:-1])
     return returns - greedy[..., None]
 
@@ -100,6 +104,7 @@ def reinforce_plus_plus(returns: Array, lengths: Array) -> Array:
     Source: Hu et al. 2025, arXiv 2501.03262, without its KL in the reward; the population's std,
     over tokens, as in OpenRLHF. It is returns.normalize of R, but for the 1e-8 there.
     """
+    returns, lengths = arrays(returns, lengths)
     check_shape("lengths", lengths, returns.shape)
     tokens = lengths.sum(-1, keepdims=True)
     centred = returns - (lengths * returns).sum(-1, keepdims=True) / tokens
@@ -132,10 +137,11 @@ def batch_moments(
     No ψ depends on the order of a group, so each multiset of responses stands once, with its
     multinomial probability. ValueError for more than `most` batches.
     """
-    check_range("size", size, 1)
+    returns, lengths, scores, prompt, prob = arrays(returns, lengths, scores, prompt, prob)
+    size, most = check_count("size", size, 1), check_count("most", most, 1)
     check_shape("scores", scores, (len(prob), None))
-    for name, array in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
-        check_shape(name, array, prob.shape)
+    for name, values in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
+        check_shape(name, values, prob.shape)
     every = [np.flatnonzero(prompt == q) for q in np.unique(prompt)]
     total = prod(comb(len(own) + size - 1, size) for own in every)
     if total > most:

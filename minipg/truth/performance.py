@@ -6,9 +6,9 @@ KL(p‖q) = E_p log p/q, in nats, its direction in the arguments.
 
 import numpy as np
 
-from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp import TabularMDP, check_pi
 from minipg.truth import exact
-from minipg.validate import Array
+from minipg.validate import Array, arrays
 
 
 def performance_difference(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
@@ -16,12 +16,14 @@ def performance_difference(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 
     With d_π in place of d_π̃ it is L (errata 3). Source: Kakade & Langford 2002, lemma 6.1.
     """
+    pi_new = check_pi(mdp, pi_new)
     visited = exact.visits(mdp, pi_new, mdp.gamma)
     return float(visited @ (pi_new * exact.advantages(mdp, pi)).sum(1))
 
 
 def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
     """E33 L(π̃) = 1/(1−γ) E_{s∼d_π} E_{a∼π} (π̃/π) A^π(s, a): E32 with d_π for d_π̃; L(π) = 0."""
+    pi_new, pi = check_pi(mdp, pi_new), check_pi(mdp, pi)
     visited = exact.visits(mdp, pi, mdp.gamma)
     ratio = np.divide(pi_new, pi, out=np.zeros(pi.shape), where=pi > 0)
     return float(visited @ (pi * ratio * exact.advantages(mdp, pi)).sum(1))
@@ -33,6 +35,7 @@ def kl(p: Array, q: Array) -> Array:
     As Σ p (x − log q/p), x = q/p − 1: no term is negative, and those of E36's tiny steps, which
     Σ p log p/q loses to rounding, keep their digits.
     """
+    p, q = arrays(p, q)
     some = p >= np.finfo(float).tiny
     x = np.divide(q - p, p, out=np.zeros(p.shape), where=some)
     ratio = np.divide(q, p, out=np.ones(p.shape), where=some)
@@ -69,6 +72,7 @@ def improve(mdp: TabularMDP, pi: Array) -> Array:
     """
     from scipy.optimize import minimize_scalar
 
+    pi = check_pi(mdp, pi)
     advantage, c = exact.advantages(mdp, pi), penalty(mdp, pi)
     visited = exact.visits(mdp, pi, mdp.gamma)
 
