@@ -4,6 +4,7 @@ Every error is a ValueError that names the argument, what came and what was expe
 """
 
 import cmath
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,21 @@ from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
 LARGEST = float(np.finfo(np.float64).max)
+TINY = float(np.finfo(np.float64).tiny)  # the least that counts as above 0
+NUMBERS = (float, int, np.floating, np.integer)  # but bool, which Python counts among the int
+
+
+def array(value: object) -> Array:
+    """Lists and numbers as an array, an array as it is; ValueError for rows of unlike length."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"array: expected rows of one length, got {value}") from error
+
+
+def arrays(*values: object) -> tuple[Array, ...]:
+    """Each as `array`."""
+    return tuple(map(array, values))
 
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
@@ -51,20 +67,93 @@ def finite_array(
 ) -> Array:
     """A copy of `value`, finite and of this shape (None: any length); ValueError otherwise."""
     try:
-        array = np.asarray(value)
+        found = np.asarray(value)
     except ValueError as error:  # rows of unlike length
         raise ValueError(f"{name}: expected an array of numbers, got {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    check_shape(name, array, shape)
-    check_finite(name, array)
-    return array.astype(dtype)
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected real numbers, got dtype {found.dtype}")
+    check_shape(name, found, shape)
+    check_finite(name, found)
+    return found.astype(dtype)
 
 
-def check_range(name: str, value: float, low: float, high: float = LARGEST) -> None:
-    """Raise ValueError unless low ≤ value ≤ high (NaN and infinity are outside)."""
-    if not low <= value <= high:
-        raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value}")
+def check_parameters(name: str, value: object, size: int) -> Array:
+    """`value` as an array (size,); ValueError unless it is finite and of floating point."""
+    found = array(value)
+    check_shape(name, found, (size,))
+    check_finite(name, found)
+    if found.dtype.kind not in "fc":
+        raise ValueError(f"{name}: expected floating-point numbers, got dtype {found.dtype}")
+    return found
+
+
+def check_vectors(name: str, value: object, size: int) -> Array:
+    """`value` as an array (..., size); ValueError unless it is finite."""
+    found = array(value)
+    if found.ndim < 1 or found.shape[-1] != size:
+        raise ValueError(
+            f"{name}: expected {size} numbers along the last axis, got shape {found.shape}"
+        )
+    check_finite(name, found)
+    return found
+
+
+def check_range(name: str, value: object, low: float = -LARGEST, high: float = LARGEST) -> float:
+    """`value` as Python's own; ValueError unless it is a number, low ≤ value ≤ high (NaN is not).
+
+    Python's own: NumPy's float64 would make what it multiplies float64 too. True is no number.
+    """
+    if not isinstance(value, NUMBERS) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{name}: expected a number{_interval(low, high)}, got {_shown(value)}")
+    return float(value)
+
+
+def check_count(name: str, value: object, low: int = 0, high: float = LARGEST) -> int:
+    """`value` as Python's own, which never overflows; ValueError unless it is a whole number."""
+    if (
+        not isinstance(value, int | np.integer)
+        or isinstance(value, bool)
+        or not low <= value <= high
+    ):
+        bounds = _interval(low, high)
+        raise ValueError(f"{name}: expected a whole number{bounds}, got {_shown(value)}")
+    return int(value)
+
+
+def check_counts(name: str, values: object, at_least: int) -> tuple[int, ...]:
+    """A tuple of whole numbers from 1, `at_least` so many; ValueError for anything else."""
+    found = tuple(values) if isinstance(values, Iterable) else ()
+    if len(found) < at_least:
+        raise ValueError(f"{name}: expected {at_least} or more whole numbers, got {values!r}")
+    return tuple(check_count(name, value, 1) for value in found)
+
+
+def _interval(low: float, high: float) -> str:
+    """The bounds, in words."""
+    if high < LARGEST:
+        return f" in [{low}, {high}]"
+    if low == TINY:
+        return " above 0"
+    return f" from {low}" if low > -LARGEST else ""
+
+
+def _shown(value: object) -> str:
+    """Numbers as they print, anything else as it is written."""
+    return str(value) if isinstance(value, NUMBERS) else repr(value)
+
+
+def check_choice(name: str, value: object, known: Collection[str]) -> str:
+    """`value`; ValueError, naming the known ones, if it is none of them."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+    return value
+
+
+def check_flag(name: str, value: object) -> bool:
+    """`value` as Python's own; ValueError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
 
 
 def power_of_two(array: Array) -> float:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from minipg.claims import Problem
 from minipg.policies.build import gaussian_policy, multi_softmax_policy, softmax_policy
-from minipg.policies.heads import Softmax
 from minipg.policies.multi_softmax import MultiSoftmax
 from minipg.policies.policy import Policy
+from minipg.policies.softmax import Softmax
 from minipg.problems.mdp import TabularMDP
 
 SEEDS = st.integers(0, 2**32 - 1)

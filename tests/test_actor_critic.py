@@ -4,19 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from hypothesis import given, strategies as st
 from strategies import GAMMAS, RNGS, policies, problems
 from test_reinforce import corridor
 
 from minipg.algorithms.actor_critic import Settings, actor_critic, ascent_direction
-from minipg.estimators.critics import (
+from minipg.estimators.action_critics import (
     CompatibleCritic,
-    SharedCritic,
-    VCritic,
     compatible_advantage,
     make_critic,
-    td_errors,
 )
+from minipg.estimators.critics import SharedCritic, VCritic, td_errors
 from minipg.estimators.fits import least_squares, lstd
 from minipg.estimators.returns import gae, gae_ensemble, n_step_advantage, normalize, td_error
 from minipg.estimators.score_function import gradients
@@ -168,10 +167,10 @@ def test_each_critic_s_gradient_is_that_of_its_loss_with_the_target_constant(rng
     )
     obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
     delta, values = td_errors(critic, phi, theta, batch, 0.9)
-    target, adv = (values + delta)[batch.valid], rng.standard_normal(len(obs))
+    target, adv = values + delta, rng.standard_normal(batch.rewards.shape)
 
     def loss(x, follow=False):
-        y = target
+        y = target[batch.valid]
         if follow:
             d, v = follow_target(x)
             y = (d + v)[batch.valid]
@@ -183,7 +182,7 @@ def test_each_critic_s_gradient_is_that_of_its_loss_with_the_target_constant(rng
         total = 0.5 * ((v - y) ** 2).mean()
         if w is not None:
             a = policy.score(theta, obs, actions) @ w
-            total = total + 0.5 * ((a - adv) ** 2).mean()
+            total = total + 0.5 * ((a - adv[batch.valid]) ** 2).mean()
         return total
 
     def follow_target(x):
@@ -194,7 +193,7 @@ def test_each_critic_s_gradient_is_that_of_its_loss_with_the_target_constant(rng
         delta = td_error(batch.rewards, values, batch.terminated, batch.valid, 0.9)
         return delta, values[:-1]
 
-    got = critic.gradient(phi, theta, obs, actions, target, adv)
+    got = critic.gradient(phi, theta, batch, target, adv)
     directions = np.eye(len(phi))
     semi = np.array([complex_step(loss, phi, e) for e in directions])
     full = np.array([complex_step(lambda x: loss(x, True), phi, e) for e in directions])
@@ -264,7 +263,7 @@ def test_adam_steps_of_the_v_critic_reach_the_least_squares_fit(rng):
     phi = critic.init(rng, np.float64)
     state = adam_init(phi)
     for i in range(3000):
-        g = critic.gradient(phi, np.zeros(0), obs, np.zeros(20), target, target)
+        g = critic.error_gradient(phi, obs, target)
         phi, state = adam(phi, -g, state, 0.05 * (1 - i / 3000))
     best = least_squares(np.hstack([obs, np.ones((20, 1))]), target, np.ones(20))
     np.testing.assert_allclose(phi, best, atol=1e-4)
@@ -281,8 +280,6 @@ def test_footnote_5_v_is_the_least_complex():
 @pytest.mark.equation("E16", "E17")
 def test_the_ascent_direction_by_complex_step_alone_and_shared(rng, gaussian, entropy):
     """∇ of mean [log π ψ + β H − c ½ (V − y)²], ψ and y constant, in every parameter."""
-    from minipg.experience.rollout import Box
-
     space = {"action_space": Box(-1, 1, (2,), np.float32)} if gaussian else {}
     envs = adapt(vector(3, **space))
     for shared in (False, True):
@@ -385,7 +382,8 @@ def learn(seed, steps=6000, shared=False, **options):
 def test_every_kind_of_actor_critic_learns_a_corridor(options):
     """A2C: get (s, a, r, s′); update critic; evaluate Â; update policy. J from 1/8 to above 0.8."""
     mdp, policy, history = learn(0, **options)
-    (theta, *_), record = history[-1]
+    state, record = history[-1]
+    theta = state.theta
     assert theta.dtype == np.float32
     assert exact.objective(mdp, policy.probs(theta.astype(float), mdp.features)) > 0.8
     assert record["env_steps"] >= 6000
@@ -459,7 +457,7 @@ def test_three_iterations_written_out(kind, target, lam):
 
         v, delta, adv = errors(phi)
         y = v + (delta if target == "td" else gae(delta, batch.ends, 0.8, 1.0))
-        d_phi = critic.gradient(phi, theta, obs, actions, y[valid], adv[valid])
+        d_phi = critic.gradient(phi, theta, batch, y, adv)
         phi, states[1] = adam(phi, -clip_norm(d_phi, 0.05), states[1], 0.2 * rate)
         psi = errors(phi)[2]
         if kind == "q":

@@ -455,7 +455,7 @@ def test_a_table_of_one_s_own(tmp_path, capsys):
         (["--attribute", "cem"], "--attribute: expected one of"),
         (["--attribute", "actor_critic --lam 2"], "lam: expected a number in"),
         (["--attribute", "actor_critic --max-episode-steps 2"], "--max-episode-steps: expected a"),
-        (["--attribute", "ppo", "--games", "0"], "games: expected a number in"),
+        (["--attribute", "ppo", "--games", "0"], "games: expected a number from 1"),
         (["--attribute", "ppo", "--games", "20"], "games: expected at most 1200 batches, got"),
         (["--attribute", "npg", "CartPole-v1"], "env: expected a table P"),
     ],

@@ -6,8 +6,9 @@ from hypothesis import given, strategies as st
 from scipy.linalg import block_diag
 from strategies import NVECS, RNGS, nodes
 
-from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.gaussian import Gaussian
 from minipg.policies.multi_softmax import MultiSoftmax
+from minipg.policies.softmax import Softmax
 from minipg.truth.check import central_difference, check_mean, complex_step
 
 HEADS = st.one_of(

@@ -16,7 +16,7 @@ from test_resume import interrupt
 
 from minipg.commands import evaluate, train
 from minipg.commands.options import ALGORITHMS
-from minipg.estimators.critics import make_critic
+from minipg.estimators.action_critics import make_critic
 from minipg.experience.environments import adapt, make_envs, policy_for, to_env
 from minipg.experience.rollout import play_episodes
 from minipg.policies.multi_softmax import MultiSoftmax

@@ -25,8 +25,8 @@ from minipg.commands import verify
 from minipg.estimators.critics import VCritic
 from minipg.museum import PITFALLS
 from minipg.policies.build import softmax_policy
-from minipg.policies.heads import Softmax
 from minipg.policies.policy import Policy
+from minipg.policies.softmax import Softmax
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact, performance
 
@@ -127,7 +127,7 @@ def scaled(by):
         ("iteration_of_a2c", VCritic, "gradient", scaled(1.001)),
         ("iteration_of_a2c", VCritic, "psi", lambda right: lambda critic, phi, *given: (
             right(critic, 0.999 * phi, *given))),
-        ("one_network_or_two", VCritic, "gradient", scaled(1.001)),
+        ("one_network_or_two", VCritic, "error_gradient", scaled(1.001)),
         ("one_network_or_two", Softmax, "score", scaled(1.001)),
         ("one_network_or_two", Policy, "vjp", lambda right: lambda *given: right(*given[:4])),
         ("fisher_without_its_nabla", Softmax, "entropy", scaled(1.001)),

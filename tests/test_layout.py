@@ -26,7 +26,8 @@ ADVICE = (
     "A new module stands in the wing that says what it is about (CONTRIBUTING.md has the map); "
     "what two wings need stands in the lower of them; a new wing gets its line in WINGS."
 )
-PACKAGES = {"problems": {"gymnasium"}, "experience": {"gymnasium"}, "museum": {"gymnasium"},
+PACKAGES = {"policies": {"gymnasium"}, "problems": {"gymnasium"}, "experience": {"gymnasium"},
+            "museum": {"gymnasium"},
             "commands": {"gymnasium", "matplotlib", "tqdm", "distributed", "PIL"}}  # fmt: skip
 MODULES = sorted((ROOT / "minipg").rglob("*.py"))
 SHOWN = ("policies", "problems", "experience", "estimators", "steps", "algorithms", "truth",

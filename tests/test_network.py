@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 from strategies import HIDDEN, RNGS
 
-from minipg.policies import network as network_module
+from minipg.policies import blocks
 from minipg.policies.network import MLP
 from minipg.truth.check import complex_step
 
@@ -76,16 +76,16 @@ def test_vjp_sums_over_one_axis_only(sizes, rng):
 
 
 @given(SIZES, RNGS, st.sampled_from([(4,), (3, 2), (2, 3, 3), (3, 1), (2, 3, 1), (1, 1), (1, 4)]))
-def test_vjp_of_any_groups_and_room_for_more(sizes, rng, shape):
-    """Each group's gradient stands at its place, `more` entries after it are not touched."""
+def test_vjp_of_any_groups(sizes, rng, shape):
+    """Each group's gradient stands at its place."""
     network, theta, _ = draw_network(sizes, rng)
     x, dy = rng.standard_normal((*shape, sizes[0])), rng.standard_normal((*shape, sizes[-1]))
     tape = network.forward(theta, x)[1]
-    grad = network.vjp(theta, tape, dy, more=2)
-    assert grad.shape == (*shape[:-1], network.num_params + 2)
+    grad = network.vjp(theta, tape, dy)
+    assert grad.shape == (*shape[:-1], network.num_params)
     for group in np.ndindex(shape[:-1]):
         alone = network.vjp(theta, network.forward(theta, x[group])[1], dy[group])
-        np.testing.assert_allclose(grad[group][:-2], alone, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(grad[group], alone, rtol=1e-10, atol=1e-12)
 
 
 @given(SIZES, RNGS)
@@ -93,6 +93,7 @@ def test_vjp_changes_none_of_its_arguments(sizes, rng):
     network, theta, x = draw_network(sizes, rng)
     tape = network.forward(theta, x)[1]
     dy = rng.standard_normal((len(x), sizes[-1]))
+    tape = tape.kept()
     before = [a.copy() for a in (theta, dy, *tape.inputs, *tape.slopes)]
     network.vjp(theta, tape, dy)
     for a, b in zip((theta, dy, *tape.inputs, *tape.slopes), before, strict=True):
@@ -104,9 +105,9 @@ def test_vjp_changes_none_of_its_arguments(sizes, rng):
 def test_blocks_are_all_samples_in_order_as_many_as_fit(sizes, size, count, dtype):
     """The outputs of the widest layer fit, those of a sample more would not; one at the least."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network_module, "BLOCK", size)
-        blocks = MLP(sizes).blocks(count, dtype)
-    parts = [list(range(count))[block] for block in blocks]
+        patch.setattr(blocks, "BLOCK", size)
+        found = MLP(sizes).blocks(count, dtype)
+    parts = [list(range(count))[block] for block in found]
     assert parts  # one without samples, if there are none
     assert sum(parts, []) == list(range(count))
     widest = max(sizes[1:]) * np.zeros(1, dtype).nbytes
@@ -126,7 +127,8 @@ def test_the_tape_holds_inputs_and_slopes_and_output_needs_none(sizes, rng):
     for h, n_in in zip(tape.inputs, sizes[:-1], strict=True):
         assert h.shape == (n_in + 1, 6)
         assert (h[-1] == 1).all()
-    for slope, h in zip(tape.slopes, tape.inputs[1:], strict=True):
+    assert not tape.slopes
+    for slope, h in zip(tape.kept().slopes, tape.inputs[1:], strict=True):
         np.testing.assert_allclose(slope, 1 - h[:-1] ** 2, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(network.at(theta)(x), y)
 
@@ -162,13 +164,17 @@ def test_refuses_sizes_that_are_no_network(sizes):
         MLP(sizes)
 
 
-def test_slopes_are_kept_once_asked_for():
-    network, theta, x = draw_network((2, 3, 1), np.random.default_rng(0))
+@given(SIZES, RNGS)
+def test_kept_slopes_are_the_same_products(sizes, rng):
+    """To the bit, and made once: what two products ask for is one array."""
+    network, theta, x = draw_network(sizes, rng)
     _, tape = network.forward(theta, x)
-    network.vjp(theta, tape, np.ones((5, 1)))
-    assert tape.slope(0) is not tape.slope(0)
-    network.jvp(theta, tape, theta)
-    assert tape.slope(0) is tape.slope(0)
+    kept, dy = tape.kept(), rng.standard_normal((5, sizes[-1]))
+    for i in range(len(sizes) - 2):
+        assert tape.slope(i) is not tape.slope(i)
+        assert kept.slope(i) is kept.slope(i) is kept.kept().slope(i)
+    np.testing.assert_array_equal(network.vjp(theta, tape, dy), network.vjp(theta, kept, dy))
+    np.testing.assert_array_equal(network.jvp(theta, tape, theta), network.jvp(theta, kept, theta))
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or resource.getpagesize() != 4096,
@@ -178,7 +184,7 @@ def test_a_pass_takes_no_new_pages_from_the_kernel():
     code = """
 import resource
 import numpy as np
-from minipg.policies.policy import softmax_policy
+from minipg.policies import softmax_policy
 
 policy, rng = softmax_policy(8, 4, (64, 64)), np.random.default_rng(0)
 theta = policy.init(rng, dtype=np.float32)
@@ -187,11 +193,11 @@ for calls in (5, 20):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(calls):
         eta, tape = policy.forward(theta, obs)
-        tape.slopes
+        tape.kept()
     print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / calls)
 """
     plain = {k: v for k, v in os.environ.items()
              if not k.startswith(("MALLOC_", "GLIBC_", "LD_PRELOAD"))}  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          env=plain, cwd=Path(network_module.__file__).parents[1])  # fmt: skip
+                          env=plain, cwd=Path(blocks.__file__).parents[1])  # fmt: skip
     assert float(done.stdout.split()[-1]) < 40

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from strategies import RNGS, mdps, problems
 
 from minipg.commands import oracle
-from minipg.policies.heads import Softmax
+from minipg.policies.softmax import Softmax
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
 from minipg.truth.check import complex_step

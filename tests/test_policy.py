@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, strategies as st
 from strategies import RNGS, policies
 
-from minipg.policies import network
+from minipg.policies import blocks
 from minipg.policies.build import gaussian_policy, multi_softmax_policy, softmax_policy
-from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.gaussian import Gaussian
 from minipg.policies.network import MLP
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy, save_policy
+from minipg.policies.softmax import Softmax
 from minipg.steps.kfac import factors
 from minipg.steps.natural import fisher_product
 from minipg.truth.check import complex_step, gradient_error
@@ -67,7 +68,7 @@ def test_samples_in_several_blocks_are_those_in_one(drawn, rng, fit, dtype):
     np.testing.assert_allclose(once[2], psi @ policy.score(theta, obs, actions), atol=1e-4)
     with pytest.MonkeyPatch.context() as patch:
         sample = max(policy.network.sizes[1:]) * theta.itemsize
-        patch.setattr(network, "BLOCK", fit * sample + sample - 1)
+        patch.setattr(blocks, "BLOCK", fit * sample + sample - 1)
         assert len(policy.network.blocks(7, dtype)) == -(-7 // fit)
         parts = everything()
     for one, several in zip(once, parts, strict=True):
@@ -274,10 +275,12 @@ def test_a_truncated_or_foreign_file_is_refused(tmp_path):
                 message,
             )
             for nvec, message in (
-                ({}, r"nvec: expected numbers of actions, 1 or more, got \(\)"),
-                ({"nvec": [2, 0]}, "nvec: expected numbers"),
-                ({"nvec": [[2]]}, "nvec: expected shape"),
-                ({"nvec": [2.0]}, "nvec: expected whole numbers"),
+                ({}, r"head: expected the fields \['nvec'\] of MultiSoftmax"),
+                ({"nvec": np.zeros(0, int)}, r"nvec: expected 1 or more whole numbers, got \[\]"),
+                ({"nvec": [2, 0]}, "nvec: expected a whole number from 1, got 0"),
+                ({"nvec": [[2]]}, r"nvec: expected a whole number from 1, got \[2\]"),
+                ({"nvec": [2.0]}, "nvec: expected a whole number from 1, got 2.0"),
+                ({"nvec": [True, True, True, True]}, "nvec: expected a whole number from 1, got T"),
                 ({"nvec": [2, 1]}, "network: expected 3 outputs"),
                 ({"nvec": [2**63 - 1, 2]}, "network: expected"),
             )

@@ -18,7 +18,7 @@ from minipg.estimators.surrogate import clipped_surrogate
 from minipg.experience.environments import adapt
 from minipg.experience.rollout import collect, start_stream
 from minipg.policies.build import gaussian_policy, softmax_policy
-from minipg.policies.heads import Gaussian
+from minipg.policies.gaussian import Gaussian
 from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
@@ -405,7 +405,8 @@ def test_cem_climbs_without_a_gradient():
     envs = TabularVectorEnv(mdp, 4)
     loop = cem.cem(envs, policy, np.zeros(10, np.float32), cem.Settings(), 6000, rng)
     history = list(loop)
-    (theta, *_), record = history[-1]
+    state, record = history[-1]
+    theta = state.theta
     assert theta.dtype == np.float32
     assert exact.objective(mdp, policy.probs(theta.astype(float), mdp.features)) > 0.9
     assert record["episodes"] == 160 * len(history)
@@ -482,7 +483,7 @@ def test_the_critic_s_fit_is_its_steps_of_adam_written_out(rng, minibatch, epoch
             size, longer = divmod(n, steps)
             start = part * size + min(part, longer)
             chosen = order[start : start + size + (part < longer)]
-            g = critic.gradient(expected, phi, obs[chosen], None, y[chosen], None)
+            g = critic.error_gradient(expected, obs[chosen], y[chosen])
             expected, state = adam(expected, -g, state, 0.01)
     got, after = fit_values(critic, phi, adam_init(phi), obs, y, epochs, minibatch, 0.01,
                             np.random.default_rng(5))  # fmt: skip

@@ -28,9 +28,10 @@ from minipg.algorithms.state import (
 from minipg.commands import evaluate, runs, train
 from minipg.experience.environments import adapt, make_envs, policy_for, recent_returns
 from minipg.experience.rollout import Stream, play_episodes
-from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.gaussian import Gaussian
 from minipg.policies.multi_softmax import MultiSoftmax
 from minipg.policies.policy_file import load_policy, save_policy
+from minipg.policies.softmax import Softmax
 from minipg.problems.lqr_env import LQRVectorEnv
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.steps.kfac import Factors

@@ -82,7 +82,7 @@ def test_the_seed_determines_the_files_to_the_byte(tmp_path):
         (["reinforce", "CartPole-v1", "--shared"], "--shared: expected with actor_critic"),
         (["reinforce", "CartPole-v1", "--rescale-actions"], "rescale_actions: expected a bounded"),
         (["reinforce", "CartPole-v1", "--seed", "-1"], "--seed: expected 0 or more"),
-        (["reinforce", "CartPole-v1", "--hidden", "0"], "sizes: expected"),
+        (["reinforce", "CartPole-v1", "--hidden", "0"], "hidden: expected"),
         (["reinforce", "CliffWalking-v1"], "--max-episode-steps: expected for CliffWalking-v1"),
     ],
 )
@@ -246,7 +246,7 @@ def test_actor_critic_trains_in_its_other_forms(tmp_path):
     [
         (["CartPole-v1", "--lam", "1.5"], "lam: expected a number in"),
         (["CartPole-v1", "--gamma", "-1"], "gamma: expected a number in"),
-        (["CartPole-v1", "--n-steps", "0"], "n_steps: expected a number in"),
+        (["CartPole-v1", "--n-steps", "0"], "n_steps: expected a whole number from 1"),
         (["Pendulum-v1", "--critic", "q"], "critic: expected Discrete actions for q"),
         (["CartPole-v1", "--critic", "q", "--shared"], "critic: expected v for a network shared"),
         (["CartPole-v1", "--rescale-actions"], "rescale_actions: expected a bounded Box"),

@@ -9,6 +9,7 @@ npg            the natural gradient                                    E45
 trpo           … with a line search in the trust region                E38, E46
 ppo            the clipped surrogate                                   E47
 acktr          the natural gradient by Kronecker factors               E48
+settings       an algorithm's options: defaults, meaning, range
 state          a run's whole state in a file, and back
 """
 

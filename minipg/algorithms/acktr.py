@@ -1,46 +1,33 @@
 """ACKTR (E48): NPG's step with a Kronecker-factored Fisher matrix in place of CG."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minipg.algorithms.loop import LoopSettings, Samples, learn
+from minipg.algorithms.settings import option
 from minipg.algorithms.state import State
 from minipg.estimators.critics import VCritic
 from minipg.experience.environments import Envs
 from minipg.policies.policy import Policy
 from minipg.steps.kfac import Factors, average, factors, network_factors, network_solve, solve
 from minipg.steps.natural import fisher_product, uniform
-from minipg.validate import Array, check_range
+from minipg.validate import TINY, Array
 
 
 @dataclass(frozen=True)
 class Settings(LoopSettings):
     """The algorithm's options; ValueError for one out of its range."""
 
-    delta: float = field(default=0.01, metadata={"help": "mean KL of a step, in nats"})
-    damping: float = field(default=0.01, metadata={"help": "added to the factored H, split in two"})
-    learning_rate: float = field(default=0.3, metadata={"help": "largest factor of the step"})
-    decay: float = field(default=0.95, metadata={"help": "of the factors' running mean"})
-    critic_delta: float = field(
-        default=0.1, metadata={"help": "mean square change of V a step, ½ of its error's"}
-    )
-    critic_learning_rate: float = field(
-        default=1.0, metadata={"help": "largest factor of the critic's step"}
-    )
-    critic_epochs: int = field(default=10, metadata={"help": "steps of the critic an iteration"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("delta", self.delta, np.finfo(float).tiny)
-        check_range("damping", self.damping, np.finfo(float).tiny)
-        check_range("decay", self.decay, 0, 1)
-        check_range("learning_rate", self.learning_rate, 0)
-        check_range("critic_learning_rate", self.critic_learning_rate, 0)
-        check_range("critic_epochs", self.critic_epochs, 1)
-        check_range("critic_delta", self.critic_delta, np.finfo(float).tiny)
+    delta: float = option(0.01, "mean KL of a step, in nats", TINY)
+    damping: float = option(0.01, "added to the factored H, split in two", TINY)
+    learning_rate: float = option(0.3, "largest factor of the step", 0)
+    decay: float = option(0.95, "of the factors' running mean", 0, 1)
+    critic_delta: float = option(0.1, "mean square change of V a step, ½ of its error's", TINY)
+    critic_learning_rate: float = option(1.0, "largest factor of the critic's step", 0)
+    critic_epochs: int = option(10, "steps of the critic an iteration", 1)
 
 
 def update(
@@ -55,7 +42,7 @@ def update(
 
     Source: Wu et al. 2017, arXiv 1708.05144.
     """
-    obs, actions, _, psi = samples
+    obs, actions, psi = samples.obs, samples.actions, samples.psi
     g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
     product = fisher_product(policy, theta, obs, uniform(obs))
     state = average(state, factors(policy, theta, obs), settings.decay)
@@ -86,6 +73,7 @@ def refit(
     network, one = critic.network, np.ones((1, len(obs), 1), phi.dtype)
     for _ in range(settings.critic_epochs):
         v, tape = network.forward(phi, obs)
+        tape = tape.kept()
         error = (target - v[:, 0]).astype(phi.dtype)
         state = average(state, network_factors(network, phi, tape, one), settings.decay)
         g = network.vjp(phi, tape, error[:, None] / len(obs))

@@ -1,73 +1,46 @@
 """Advantage actor-critic (A2C, E16): N steps of B games, a critic, an advantage."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from minipg.algorithms.settings import Checked, option
 from minipg.algorithms.state import State
-from minipg.estimators.critics import make_critic, td_errors
+from minipg.estimators.action_critics import make_critic
+from minipg.estimators.critics import td_errors
 from minipg.estimators.returns import gae, normalize
 from minipg.experience.batch import Batch
 from minipg.experience.environments import Envs, recent_returns
 from minipg.experience.rollout import collect, start_stream
 from minipg.policies.policy import Policy
 from minipg.steps.optim import OPTIMISERS, clip_norm
-from minipg.validate import Array, check_finite, check_range
+from minipg.validate import Array, arrays, check_count, check_finite, check_parameters
 
 TARGETS = {"td": 0.0, "mc": 1.0}  # the λ of the critic's target
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Checked):
     """The algorithm's options; ValueError for one out of its range."""
 
-    gamma: float = field(default=0.99, metadata={"help": "discount γ of the rewards, in [0, 1]"})
-    lam: float = field(default=0.95, metadata={"help": "λ of GAE, in [0, 1]; q has none"})
-    n_steps: int = field(default=16, metadata={"help": "steps of each game an iteration"})
-    critic: str = field(
-        default="v", metadata={"help": "what is learned", "choices": ("v", "q", "compatible")}
+    gamma: float = option(0.99, "discount γ of the rewards, in [0, 1]", 0, 1)
+    lam: float = option(0.95, "λ of GAE, in [0, 1]; q has none", 0, 1)
+    n_steps: int = option(16, "steps of each game an iteration", 1)
+    critic: str = option("v", "what is learned", choices=("v", "q", "compatible"))
+    target: str = option(
+        "td",
+        "the critic's: td is r + γV(s′), mc the rewards to the end of the window or episode, then "
+        "V",
+        choices=tuple(TARGETS),
     )
-    target: str = field(
-        default="td",
-        metadata={
-            "help": "the critic's: td is r + γV(s′), mc the rewards to the end of the window or "
-            "episode, then V",
-            "choices": tuple(TARGETS),
-        },
-    )
-    learning_rate: float = field(default=0.001, metadata={"help": "policy's step, falls to 0"})
-    critic_learning_rate: float = field(default=0.003, metadata={"help": "critic's, unless shared"})
-    optimiser: str = field(
-        default="adam", metadata={"help": "of both", "choices": tuple(OPTIMISERS)}
-    )
-    entropy: float = field(default=0.0, metadata={"help": "weight of the entropy bonus"})
-    value_weight: float = field(
-        default=0.5, metadata={"help": "weight of the value loss in a shared network"}
-    )
-    max_norm: float = field(default=0.5, metadata={"help": "gradients are shortened to this"})
-    normalize: bool = field(
-        default=False, metadata={"help": "scale ψ to mean 0 and deviation 1: biased"}
-    )
-
-    def __post_init__(self) -> None:
-        check_range("gamma", self.gamma, 0, 1)
-        check_range("lam", self.lam, 0, 1)
-        check_range("n_steps", self.n_steps, 1)
-        for name in (
-            "learning_rate",
-            "critic_learning_rate",
-            "entropy",
-            "value_weight",
-            "max_norm",
-        ):
-            check_range(name, getattr(self, name), 0)
-        kinds = ("v", "q", "compatible")
-        for name, known in (("target", TARGETS), ("optimiser", OPTIMISERS), ("critic", kinds)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: expected one of {tuple(known)}, got {getattr(self, name)!r}"
-                )
+    learning_rate: float = option(0.001, "policy's step, falls to 0", 0)
+    critic_learning_rate: float = option(0.003, "critic's, unless shared", 0)
+    optimiser: str = option("adam", "of both", choices=tuple(OPTIMISERS))
+    entropy: float = option(0.0, "weight of the entropy bonus", 0)
+    value_weight: float = option(0.5, "weight of the value loss in a shared network", 0)
+    max_norm: float = option(0.5, "gradients are shortened to this", 0)
+    normalize: bool = option(False, "scale ψ to mean 0 and deviation 1: biased")
 
 
 def ascent_direction(
@@ -77,6 +50,7 @@ def ascent_direction(
 
     The last term is there only where the network is shared; ψ and y (T, B) are constants.
     """
+    psi, target = arrays(psi, target)
     obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
     eta, tape = policy.forward(theta, obs)
     deta = psi[batch.valid, None] * policy.head.score(eta, actions)
@@ -107,10 +81,12 @@ def actor_critic(
     critic = make_critic(settings.critic, policy)
     init, step = OPTIMISERS[settings.optimiser]
     if not isinstance(start, State):
-        phi = critic.init(rng, start.dtype)
-        start = State(start, init(start), phi, init(phi))
-    theta, theta_state, phi, phi_state, stream, env_steps, _ = start
-    stream = stream or start_stream(envs, theta, rng)
+        theta = check_parameters("start", start, policy.num_params)
+        phi = critic.init(rng, theta.dtype)
+        start = State(theta, init(theta), phi, init(phi))
+    theta, theta_state = start.theta, start.theta_state
+    phi, phi_state, env_steps = start.phi, start.phi_state, start.env_steps
+    stream, steps = start.stream or start_stream(envs, theta, rng), check_count("steps", steps)
     while env_steps < steps:
         left = 1 - env_steps / steps  # of both step sizes
         # get (s, a, r, s′)
@@ -118,12 +94,11 @@ def actor_critic(
         env_steps += batch.rewards.size
         if not batch.num_steps:  # one step, and it was a reset
             continue
-        obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
         # update critic using target r + V(s′)
         delta, values = td_errors(critic, phi, theta, batch, settings.gamma)
         target = values + gae(delta, batch.ends, settings.gamma, TARGETS[settings.target])
         adv = gae(delta, batch.ends, settings.gamma, settings.lam)
-        d_phi = critic.gradient(phi, theta, obs, actions, target[batch.valid], adv[batch.valid])
+        d_phi = critic.gradient(phi, theta, batch, target, adv)
         rate = settings.critic_learning_rate * left
         phi, phi_state = step(phi, -clip_norm(d_phi, settings.max_norm), phi_state, rate)
         # evaluate Â

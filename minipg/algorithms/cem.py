@@ -1,31 +1,30 @@
 """Cross-entropy method (E02): maximise J(θ) with no gradient."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from minipg.algorithms.settings import Checked, option
 from minipg.algorithms.state import State
 from minipg.experience.environments import Envs
 from minipg.experience.rollout import play_episodes
 from minipg.policies.policy import Policy
-from minipg.validate import Array, check_range
+from minipg.validate import Array, array, check_count
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Checked):
     """The algorithm's options; ValueError for one out of its range."""
 
-    population: int = field(default=40, metadata={"help": "candidates an iteration"})
-    elite: int = field(default=8, metadata={"help": "how many of them the next is drawn around"})
-    std: float = field(default=1.0, metadata={"help": "of the first candidates around θ"})
-    extra_std: float = field(default=0.2, metadata={"help": "added in quadrature, falls to 0"})
+    population: int = option(40, "candidates an iteration", 2)
+    elite: int = option(8, "how many of them the next is drawn around", 2)
+    std: float = option(1.0, "of the first candidates around θ", 0)
+    extra_std: float = option(0.2, "added in quadrature, falls to 0", 0)
 
     def __post_init__(self) -> None:
-        check_range("elite", self.elite, 2)
-        check_range("population", self.population, self.elite)
-        check_range("std", self.std, 0)
-        check_range("extra_std", self.extra_std, 0)
+        super().__post_init__()
+        check_count("population", self.population, self.elite)
 
 
 def cem(
@@ -43,8 +42,10 @@ def cem(
     Source: Rubinstein 1999; the falling extra deviation: Szita & Lőrincz 2006.
     """
     if not isinstance(start, State):
+        start = array(start)
         start = State(start, np.full(start.shape, settings.std, start.dtype))
-    theta, std, _, _, _, env_steps, episodes = start
+    theta, std = start.theta, start.theta_state
+    env_steps, episodes, steps = start.env_steps, start.episodes, check_count("steps", steps)
     while env_steps < steps:
         noise = rng.standard_normal((settings.population, len(theta))).astype(theta.dtype)
         candidates = theta + std * noise

@@ -1,11 +1,12 @@
 """The loop of NPG, TRPO, PPO and ACKTR: play, GAE, the method's own update, refit the critic."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minipg.algorithms.settings import Checked, option
 from minipg.algorithms.state import State
 from minipg.estimators.critics import VCritic, td_errors, value_critic
 from minipg.estimators.fits import fit_values
@@ -15,58 +16,38 @@ from minipg.experience.rollout import collect, start_stream
 from minipg.policies.policy import Policy
 from minipg.steps.natural import SOLVERS
 from minipg.steps.optim import AdamState, adam_init, sgd_init
-from minipg.validate import Array, check_finite, check_range
+from minipg.validate import TINY, Array, check_count, check_finite, check_parameters
 
 
 @dataclass(frozen=True)
-class LoopSettings:
+class LoopSettings(Checked):
     """Options of every such method; ValueError for one out of its range."""
 
-    gamma: float = field(default=0.99, metadata={"help": "discount γ of the rewards, in [0, 1]"})
-    lam: float = field(default=0.95, metadata={"help": "λ of GAE, in [0, 1]"})
-    n_steps: int = field(default=64, metadata={"help": "steps of each game an iteration"})
-
-    def __post_init__(self) -> None:
-        check_range("gamma", self.gamma, 0, 1)
-        check_range("lam", self.lam, 0, 1)
-        check_range("n_steps", self.n_steps, 1)
+    gamma: float = option(0.99, "discount γ of the rewards, in [0, 1]", 0, 1)
+    lam: float = option(0.95, "λ of GAE, in [0, 1]", 0, 1)
+    n_steps: int = option(64, "steps of each game an iteration", 1)
 
 
 @dataclass(frozen=True)
 class AdamSettings(LoopSettings):
     """What NPG, TRPO and PPO add: their critic's Adam."""
 
-    critic_learning_rate: float = field(default=0.003, metadata={"help": "of the critic's Adam"})
-    critic_epochs: int = field(default=10, metadata={"help": "passes of the critic over a batch"})
-    critic_minibatch: int = field(default=64, metadata={"help": "samples of a step of the critic"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("critic_learning_rate", self.critic_learning_rate, 0)
-        check_range("critic_epochs", self.critic_epochs, 1)
-        check_range("critic_minibatch", self.critic_minibatch, 1)
+    critic_learning_rate: float = option(0.003, "of the critic's Adam", 0)
+    critic_epochs: int = option(10, "passes of the critic over a batch", 1)
+    critic_minibatch: int = option(64, "samples of a step of the critic", 1)
 
 
 @dataclass(frozen=True)
 class NaturalSettings(AdamSettings):
     """What NPG and TRPO add."""
 
-    delta: float = field(default=0.01, metadata={"help": "mean KL of a step, in nats"})
-    solver: str = field(
-        default="cg",
-        metadata={"choices": SOLVERS, "help": "of H x = g: conjugate gradients, or cholesky of a "
-                  "dense H (few parameters)"},
+    delta: float = option(0.01, "mean KL of a step, in nats", TINY)
+    solver: str = option(
+        "cg", "of H x = g: conjugate gradients, or cholesky of a dense H (few parameters)",
+        choices=SOLVERS,
     )  # fmt: skip
-    cg_iterations: int = field(default=10, metadata={"help": "of conjugate gradients"})
-    damping: float = field(default=0.1, metadata={"help": "added to H's diagonal, to solve only"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("delta", self.delta, np.finfo(float).tiny)
-        check_range("cg_iterations", self.cg_iterations, 1)
-        check_range("damping", self.damping, 0)
-        if self.solver not in SOLVERS:
-            raise ValueError(f"solver: expected one of {SOLVERS}, got {self.solver!r}")
+    cg_iterations: int = option(10, "of conjugate gradients", 1)
+    damping: float = option(0.1, "added to H's diagonal, to solve only", 0)
 
 
 class Samples(NamedTuple):
@@ -115,9 +96,11 @@ def learn(
     """
     critic = value_critic(policy)
     if not isinstance(start, State):
-        start = State(start, init(start), critic.init(rng, start.dtype))
-    theta, state, phi, phi_state, stream, env_steps, _ = start
-    stream = stream or start_stream(envs, theta, rng)
+        theta = check_parameters("start", start, policy.num_params)
+        start = State(theta, init(theta), critic.init(rng, theta.dtype))
+    theta, state = start.theta, start.theta_state
+    phi, phi_state, env_steps = start.phi, start.phi_state, start.env_steps
+    stream, steps = start.stream or start_stream(envs, theta, rng), check_count("steps", steps)
     while env_steps < steps:
         batch, stream = collect(envs, policy, theta, rng, settings.n_steps, stream)
         env_steps += batch.rewards.size

@@ -1,30 +1,27 @@
 """Natural policy gradient (E45): the step along H⁻¹g of length √(2δ/gᵀH⁻¹g)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minipg.algorithms.loop import NaturalSettings, Samples, learn
+from minipg.algorithms.settings import option
 from minipg.algorithms.state import State
 from minipg.experience.environments import Envs
 from minipg.policies.policy import Policy
 from minipg.steps.natural import natural_gradient, trust_region_step, uniform
-from minipg.validate import Array, check_range
+from minipg.validate import TINY, Array
 
 
 @dataclass(frozen=True)
 class Settings(NaturalSettings):
     """The algorithm's options; ValueError for one out of its range."""
 
-    learning_rate: float = field(
-        default=0.0, metadata={"help": "α of the plain step α H⁻¹g; 0: the step whose KL is delta"}
+    learning_rate: float = option(
+        0.0, "α of the plain step α H⁻¹g; 0: the step whose KL is delta", 0
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("learning_rate", self.learning_rate, 0)
 
 
 def update(
@@ -39,13 +36,13 @@ def update(
 
     Source: Kakade 2001; the step's length: E43.
     """
-    obs, actions, _, psi = samples
+    obs, actions, psi = samples.obs, samples.actions, samples.psi
     g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
     x, curvature = natural_gradient(
         policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
     )
     figures = {"gradient_norm": float(np.linalg.norm(g))}
-    if curvature < np.finfo(float).tiny:
+    if curvature < TINY:
         return theta, None, figures
     step = trust_region_step(x, curvature, settings.delta)
     if settings.learning_rate:

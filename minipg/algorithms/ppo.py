@@ -1,41 +1,36 @@
 """Proximal policy optimisation (E47): epochs of ascent on the clipped surrogate."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minipg.algorithms.loop import AdamSettings, Samples, learn
+from minipg.algorithms.settings import option
 from minipg.algorithms.state import State
 from minipg.estimators.surrogate import clipped_surrogate
 from minipg.experience.environments import Envs
 from minipg.policies.policy import Policy
 from minipg.steps.optim import AdamState, adam, adam_init, clip_norm
-from minipg.validate import Array, check_range
+from minipg.validate import TINY, Array
 
 
 @dataclass(frozen=True)
 class Settings(AdamSettings):
     """The algorithm's options; ValueError for one out of its range."""
 
-    clip: float = field(default=0.2, metadata={"help": "ε: the ratio counts within 1 ± ε"})
-    learning_rate: float = field(default=0.001, metadata={"help": "of the policy's Adam"})
-    epochs: int = field(default=10, metadata={"help": "passes of the policy over a batch"})
-    minibatch: int = field(default=64, metadata={"help": "samples of a step"})
-    max_norm: float = field(default=0.5, metadata={"help": "gradients are shortened to this"})
-    target_kl: float = field(
-        default=0.0, metadata={"help": "stop the epochs where the mean KL is above; 0: never"}
-    )
+    clip: float = option(0.2, "ε: the ratio counts within 1 ± ε", TINY, 1)
+    learning_rate: float = option(0.001, "of the policy's Adam", 0)
+    epochs: int = option(10, "passes of the policy over a batch", 1)
+    minibatch: int = option(64, "samples of a step", 1)
+    max_norm: float = option(0.5, "gradients are shortened to this", 0)
+    target_kl: float = option(0.0, "stop the epochs where the mean KL is above; 0: never", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.clip < 1:
-            raise ValueError(f"clip: expected a number in (0, 1), got {self.clip}")
-        for name in ("learning_rate", "max_norm", "target_kl"):
-            check_range(name, getattr(self, name), 0)
-        for name in ("epochs", "minibatch"):
-            check_range(name, getattr(self, name), 1)
+        if self.clip == 1:
+            raise ValueError("clip: expected less than 1, where no ratio is too small, got 1")
 
 
 def update(
@@ -57,7 +52,9 @@ def update(
         epochs += 1
         for chosen in np.array_split(rng.permutation(count), max(1, count // settings.minibatch)):
             part = Samples(*(x[chosen] for x in samples))
-            _, g, outside = clipped_surrogate(policy, theta, *part, clip=settings.clip)
+            _, g, outside = clipped_surrogate(
+                policy, theta, part.obs, part.actions, part.log_prob, part.psi, settings.clip
+            )
             theta, state = adam(theta, clip_norm(g, settings.max_norm), state,
                                 settings.learning_rate)  # fmt: skip
             if not clipped:

@@ -1,10 +1,11 @@
 """REINFORCE (E05) with reward-to-go (E10) and a baseline (E08, E09)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from minipg.algorithms.settings import Checked, option
 from minipg.algorithms.state import State
 from minipg.estimators.baselines import constant_baseline, optimal_baseline, time_baseline
 from minipg.estimators.returns import discounts, reward_to_go
@@ -14,31 +15,21 @@ from minipg.experience.environments import Envs
 from minipg.experience.rollout import play_episodes
 from minipg.policies.policy import Policy
 from minipg.steps.optim import adam, adam_init
-from minipg.validate import Array, check_finite, check_range
+from minipg.validate import Array, check_count, check_finite, check_parameters
 
 BASELINES = ("none", "constant", "time", "optimal", "optimal-per-parameter")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Checked):
     """The algorithm's options; ValueError for one out of its range."""
 
-    gamma: float = field(default=0.99, metadata={"help": "discount γ of the rewards, in [0, 1]"})
-    gamma_t: bool = field(
-        default=True,
-        metadata={"help": "keep γ^t before ∇log π: the gradient of the discounted J (errata 7)"},
+    gamma: float = option(0.99, "discount γ of the rewards, in [0, 1]", 0, 1)
+    gamma_t: bool = option(
+        True, "keep γ^t before ∇log π: the gradient of the discounted J (errata 7)"
     )
-    baseline: str = field(
-        default="time",
-        metadata={"help": "what is subtracted from the reward-to-go", "choices": BASELINES},
-    )
-    learning_rate: float = field(default=0.02, metadata={"help": "Adam's step size, falls to 0"})
-
-    def __post_init__(self) -> None:
-        check_range("gamma", self.gamma, 0, 1)
-        check_range("learning_rate", self.learning_rate, 0)
-        if self.baseline not in BASELINES:
-            raise ValueError(f"baseline: expected one of {BASELINES}, got {self.baseline!r}")
+    baseline: str = option("time", "what is subtracted from the reward-to-go", choices=BASELINES)
+    learning_rate: float = option(0.02, "Adam's step size, falls to 0", 0)
 
 
 def estimate(policy: Policy, theta: Array, batch: Batch, settings: Settings) -> Array:
@@ -74,8 +65,10 @@ def reinforce(
     Source: Williams 1992, doi 10.1007/BF00992696.
     """
     if not isinstance(start, State):
-        start = State(start, adam_init(start))
-    theta, optimiser, _, _, _, env_steps, episodes = start
+        theta = check_parameters("start", start, policy.num_params)
+        start = State(theta, adam_init(theta))
+    theta, optimiser = start.theta, start.theta_state
+    env_steps, episodes, steps = start.env_steps, start.episodes, check_count("steps", steps)
     while env_steps < steps:
         batch = play_episodes(envs, policy, theta, rng)
         g = estimate(policy, theta, batch, settings)

@@ -11,7 +11,7 @@ from minipg.experience.environments import Envs
 from minipg.policies.policy import Policy
 from minipg.steps.linalg import backtrack
 from minipg.steps.natural import natural_gradient, trust_region_step, uniform
-from minipg.validate import Array
+from minipg.validate import TINY, Array
 
 Settings = NaturalSettings
 
@@ -29,14 +29,14 @@ def update(
     (H + damping) x = g; θ itself, to the bit, where none is accepted or xᵀHx is 0.
     Source: Schulman et al. 2015, arXiv 1502.05477, appendix C.
     """
-    obs, actions, log_prob, psi = samples
+    obs, actions, psi = samples.obs, samples.actions, samples.psi
     g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
     x, curvature = natural_gradient(
         policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
     )
     figures = {"gradient_norm": float(np.linalg.norm(g)), "accepted": 0, "tried": 0,
                "refused_surrogate": 0, "refused_kl": 0, "refused_not_finite": 0}  # fmt: skip
-    if curvature < np.finfo(float).tiny:
+    if curvature < TINY:
         return theta, None, figures
     before = policy.eta(theta, obs)
 
@@ -44,7 +44,7 @@ def update(
         """L and KL of the whole batch; what overflows is refused as not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
             eta = policy.eta(candidate, obs)
-            ratio = np.exp(policy.head.log_prob(eta, actions) - log_prob)
+            ratio = np.exp(policy.head.log_prob(eta, actions) - samples.log_prob)
             kl = policy.head.kl(eta, before).mean(dtype=np.float64)
             return float(((ratio - 1) * psi).mean(dtype=np.float64)), float(kl)
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from minipg.estimators.critics import compatible_advantage
+from minipg.estimators.action_critics import compatible_advantage
 from minipg.estimators.returns import discounts, reward_to_go, td_error, total_return
 from minipg.estimators.score_function import gradients
 from minipg.experience import enumeration

@@ -13,7 +13,8 @@ from minipg.estimators.score_function import gradients
 from minipg.experience import enumeration
 from minipg.experience.batch import moments
 from minipg.policies.build import gaussian_policy
-from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.gaussian import Gaussian
+from minipg.policies.softmax import Softmax
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.truth import exact

@@ -5,7 +5,8 @@ import numpy as np
 from minipg.algorithms import actor_critic
 from minipg.claims.problem import Problem, worst
 from minipg.claims.rows import Row, claim
-from minipg.estimators.critics import compatible_advantage, value_critic
+from minipg.estimators.action_critics import compatible_advantage
+from minipg.estimators.critics import value_critic
 from minipg.estimators.fits import least_squares, lstd
 from minipg.estimators.score_function import gradient, gradients
 from minipg.experience.batch import columns
@@ -173,7 +174,7 @@ def one_network_or_two(p: Problem) -> Row:
         sizes.append(len(theta))
     critic = value_critic(policy)
     phi = critic.init(rng, theta.dtype)
-    g = critic.gradient(phi, theta, obs, actions, y[batch.valid], psi[batch.valid])
+    g = critic.error_gradient(phi, obs, y[batch.valid])
     errors.append(gradient_error(
         lambda x: 0.5 * ((critic.values(x, theta, obs) - y[batch.valid]) ** 2).mean(), g, phi, rng,
         difference=complex_step) / float(np.linalg.norm(g)))  # fmt: skip

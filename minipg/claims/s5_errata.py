@@ -5,7 +5,7 @@ import numpy as np
 from minipg.claims.problem import Problem, worst
 from minipg.claims.rows import Row, claim
 from minipg.claims.s5_quadratic import mean_kl, some
-from minipg.estimators.critics import compatible_advantage
+from minipg.estimators.action_critics import compatible_advantage
 from minipg.estimators.surrogate import batch_surrogate
 from minipg.steps.linalg import conjugate_gradients
 from minipg.steps.natural import fisher_product, trust_region_step

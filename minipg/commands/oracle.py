@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minipg.commands import cli
-from minipg.policies.heads import Softmax
+from minipg.policies.softmax import Softmax
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
 from minipg.truth.check import central_difference

@@ -5,7 +5,8 @@ returns         R, reward-to-go, δ, N-step, GAE, γ^t                   E01, E1
 score_function  Σ ∇log π ψ of a batch, or of each column               E05, E10, E11
 baselines       constant, by time, of lowest variance                  E08, E09
 importance      weights of games that another policy played            E04, E27
-critics         V, Q and compatible A, their semi-gradients            E12, E13, E16, E17
+critics         V: its δ, GAE, semi-gradient; what a critic is         E14–E17
+action_critics  Q and the compatible A, which see the action           E12, E13
 fits            critics fitted: minibatches, least squares, LSTD       E13, E15
 groups          RLOO, GRPO and the like, of language-model training    E08
 group_moments   their exact mean and covariance, over every batch      E06
@@ -15,19 +16,21 @@ surrogate       L from a batch, its gradient, PPO's clip               E33, E35,
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from minipg.estimators.action_critics import (
+        CompatibleCritic as CompatibleCritic,
+        QCritic as QCritic,
+        compatible_advantage as compatible_advantage,
+        make_critic as make_critic,
+    )
     from minipg.estimators.baselines import (
         constant_baseline as constant_baseline,
         optimal_baseline as optimal_baseline,
         time_baseline as time_baseline,
     )
     from minipg.estimators.critics import (
-        CompatibleCritic as CompatibleCritic,
         Critic as Critic,
-        QCritic as QCritic,
         SharedCritic as SharedCritic,
         VCritic as VCritic,
-        compatible_advantage as compatible_advantage,
-        make_critic as make_critic,
         td_errors as td_errors,
         value_critic as value_critic,
     )

@@ -6,7 +6,7 @@ Axes: T steps, B columns, P parameters.
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.validate import Array, check_shape
+from minipg.validate import Array, array, arrays, check_shape
 
 
 def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
@@ -30,6 +30,7 @@ def _sum_of_others(x: Array) -> Array:
 
 def constant_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
     """E08 b = the mean of ψ over all steps (1, 1), or (1, B) with leave_one_out."""
+    psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
     weight = batch.weight * batch.valid
     return _ratio_of_means((weight * psi).sum(0), weight.sum(0), leave_one_out)[None]
@@ -37,6 +38,7 @@ def constant_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> 
 
 def time_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
     """E08 b_t = the mean of ψ_t over the columns still running at t (T, 1), or (T, B)."""
+    psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
     weight = batch.weight * batch.valid
     return _ratio_of_means(weight * psi, weight, leave_one_out)
@@ -52,6 +54,7 @@ def optimal_baseline(
     In general b = E XY / E Y², from Var(X − bY) = Var X − 2b E XY + b² E Y².
     leave_one_out: (B, P) or (B, 1), for each column from the others.
     """
+    estimates, scores, weight = arrays(estimates, scores, weight)
     above, below = weight * (estimates * scores).T, weight * (scores**2).T  # (P, B)
     if not per_parameter:
         above, below = above.sum(0, keepdims=True), below.sum(0, keepdims=True)

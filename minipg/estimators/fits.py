@@ -4,7 +4,7 @@ import numpy as np
 
 from minipg.estimators.critics import VCritic
 from minipg.steps.optim import AdamState, adam
-from minipg.validate import Array, check_range
+from minipg.validate import Array, arrays, check_count, check_range
 
 
 def fit_values(
@@ -19,10 +19,11 @@ def fit_values(
     rng: np.random.Generator,
 ) -> tuple[Array, AdamState]:
     """E15 φ after `epochs` passes of Adam over ½ (V − y)², in minibatches; y (N,) constant."""
-    for _ in range(epochs):
-        for chosen in np.array_split(rng.permutation(len(obs)), max(1, len(obs) // minibatch)):
-            empty = np.zeros(0)
-            g = critic.gradient(phi, empty, obs[chosen], empty, target[chosen], empty)
+    phi, obs, target = arrays(phi, obs, target)
+    parts = max(1, len(obs) // check_count("minibatch", minibatch, 1))
+    for _ in range(check_count("epochs", epochs, 1)):
+        for chosen in np.array_split(rng.permutation(len(obs)), parts):
+            g = critic.error_gradient(phi, obs[chosen], target[chosen])
             phi, state = adam(phi, -g, state, learning_rate)
     return phi, state
 
@@ -33,6 +34,7 @@ def least_squares(features: Array, target: Array, weight: Array) -> Array:
     With y = G_t this is the fixed point of Monte-Carlo fits; with features = scores and y = A^π
     it is H⁻¹∇J, the natural gradient (Kakade 2001).
     """
+    features, target, weight = arrays(features, target, weight)
     root = np.sqrt(weight)
     return np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)[0]
 
@@ -44,7 +46,8 @@ def lstd(
 
     next_features (N, F) are 0 after a termination. Source: Bradtke & Barto 1996.
     """
-    check_range("gamma", gamma, 0, 1)
+    gamma = check_range("gamma", gamma, 0, 1)
+    features, next_features, rewards, weight = arrays(features, next_features, rewards, weight)
     weighted = features * weight[:, None]
     matrix = weighted.T @ (features - gamma * next_features)
     return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=1e-10)[0]

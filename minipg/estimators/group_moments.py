@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from minipg.experience.batch import moments
-from minipg.validate import Array, check_finite, check_range, check_shape
+from minipg.validate import Array, arrays, check_count, check_finite, check_range, check_shape
 
 Method = Callable[[Array, Array], Array]
 
@@ -28,10 +28,11 @@ def batch_moments(
     No ψ depends on the order of a group, so each multiset of responses stands once, with its
     multinomial probability. ValueError for more than `most` batches.
     """
-    check_range("size", size, 1)
+    returns, lengths, scores, prompt, prob = arrays(returns, lengths, scores, prompt, prob)
+    size, most = check_count("size", size, 1), check_count("most", most, 1)
     check_shape("scores", scores, (len(prob), None))
-    for name, array in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
-        check_shape(name, array, prob.shape)
+    for name, values in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
+        check_shape(name, values, prob.shape)
     check_finite("prob", prob)
     check_range("prob", float(prob.min()), 0)
     check_range("prob: its sum", float(prob.sum()), 1 - 1e-6, 1 + 1e-6)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.validate import Array, check_finite, check_range, check_shape, power_of_two
+from minipg.validate import Array, array, check_finite, check_range, check_shape, power_of_two
 
 
 def responses(batch: Batch) -> tuple[Array, Array]:
@@ -117,24 +117,24 @@ def by_group(method: Callable[..., Array], group: Array, returns: Array, *others
     >>> by_group(rloo, np.array([7, 3, 7, 3, 3]), np.array([1.0, 0.0, 0.0, 0.0, 3.0])).tolist()
     [1.0, -1.5, -1.0, -1.5, 3.0]
     """
-    group, returns = np.asarray(group), _finite("returns", returns)
+    group, returns = array(group), _finite("returns", returns)
     check_shape("returns", returns, (None,))
     check_shape("group", group, returns.shape)
     psi = np.empty(len(returns))
     for prompt in np.unique(group):
         own = group == prompt
         try:
-            psi[own] = method(returns[own], *(np.asarray(x)[own] for x in others))
+            psi[own] = method(returns[own], *(array(x)[own] for x in others))
         except ValueError as error:
             raise ValueError(f"group {prompt}: {error}") from error
     return psi
 
 
-def _finite(name: str, array: Array) -> Array:
+def _finite(name: str, value: Array) -> Array:
     """As floating-point numbers; ValueError where one is not finite."""
-    array = np.asarray(array)
-    check_finite(name, array)
-    return array.astype(np.result_type(array, np.float32), copy=False)
+    found = array(value)
+    check_finite(name, found)
+    return found.astype(np.result_type(found, np.float32), copy=False)
 
 
 def _checked(returns: Array, least: int) -> tuple[Array, Any]:

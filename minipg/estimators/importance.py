@@ -7,7 +7,7 @@ import numpy as np
 
 from minipg.experience.batch import Batch
 from minipg.policies.policy import Policy
-from minipg.validate import Array
+from minipg.validate import Array, array
 
 
 def decision_weights(policy: Policy, theta: Array, batch: Batch) -> Array:
@@ -33,4 +33,5 @@ def self_normalized(weight: Array) -> Array:
 
     Source: Hesterberg 1995; Owen 2013, Monte Carlo theory, section 9.2.
     """
+    weight = array(weight)
     return weight * (len(weight) / weight.sum())

@@ -7,28 +7,37 @@ and where the window ends it counts, and the sum stops there.
 
 import numpy as np
 
-from minipg.validate import Array, check_range
+from minipg.validate import Array, array, arrays, check_count, check_range
 
 
 def discounted_sum(x: Array, ends: Array, rate: float) -> Array:
     """Σ_{i≥0} rate^i x[t+i] (T, B), to the end of the episode of step t or of the window.
 
+    That is y_t = x_t + rate · y_{t+1}, without its last term where the episode ends.
+
     >>> discounted_sum(np.ones((3, 1)), np.zeros((3, 1), bool), 0.5).ravel().tolist()
     [1.75, 1.5, 1.0]
     """
-    total = np.array(x, np.result_type(x, 1.0))
-    factor = rate * np.logical_not(ends)  # what row t takes of row t + n
-    n = 1  # terms in each row; log₂ T passes
-    while n < len(x):
-        total[:-n] += factor[:-n] * total[n:]
-        factor[:-n] *= factor[n:]
+    return backward_recursion(array(x), check_range("rate", rate), np.logical_not(ends))
+
+
+def backward_recursion(x: Array, rate: float, going_on: Array) -> Array:
+    """y_t = x_t + rate · going_on_t · y_{t+1} (T, B), 0 after the window: in log₂ T passes, not T.
+
+    Before a pass y_t holds its first n terms and reach_t = Π_{i<n} rate · going_on_{t+i}, so that
+    y_t + reach_t y_{t+n} are the first 2n.
+    """
+    y, reach, n = np.array(x, np.result_type(x, 1.0)), rate * going_on, 1
+    while n < len(y):
+        y[:-n] += reach[:-n] * y[n:]
+        reach[:-n] *= reach[n:]
         n *= 2
-    return total
+    return y
 
 
 def reward_to_go(rewards: Array, ends: Array, gamma: float) -> Array:
     """E10, E15 G_t = Σ_{t'≥t} γ^{t'−t} rewards[t'] (T, B): of whole episodes, without a critic."""
-    return discounted_sum(rewards, ends, gamma)
+    return discounted_sum(rewards, ends, check_range("gamma", gamma, 0, 1))
 
 
 def td_error(rewards: Array, values: Array, terminated: Array, valid: Array, gamma: float) -> Array:
@@ -39,7 +48,8 @@ def td_error(rewards: Array, values: Array, terminated: Array, valid: Array, gam
     >>> td_error(np.ones((2, 1)), values, flags, np.ones((2, 1), bool), 0.5).ravel().tolist()
     [1.0, -1.0]
     """
-    going_on = np.logical_not(terminated)
+    rewards, values, valid = arrays(rewards, values, valid)
+    gamma, going_on = check_range("gamma", gamma, 0, 1), np.logical_not(terminated)
     return valid * (rewards + gamma * going_on * values[1:] - values[:-1])
 
 
@@ -53,24 +63,28 @@ def gae(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
     >>> gae(np.ones((3, 1)), np.zeros((3, 1), bool), 1.0, 0.5).ravel().tolist()
     [1.75, 1.5, 1.0]
     """
-    check_range("lam", lam, 0, 1)
+    gamma, lam = check_range("gamma", gamma, 0, 1), check_range("lam", lam, 0, 1)
     return discounted_sum(delta, ends, gamma * lam)
 
 
 def n_step_advantage(delta: Array, ends: Array, gamma: float, n: int) -> Array:
     """E22 A_(N) = Σ_{i<N} γ^i r + γ^N V(s_{t+N}) − V(s_t) = Σ_{i<N} γ^i δ_{t+i} (T, B).
 
-    Fewer steps where the episode or the window ends before. All later steps are taken off the
-    infinite trace, so the cost does not depend on N.
+    Fewer steps where the episode or the window ends before. As Σ_{i≥0} γ^i δ_{t+i} less γ^N times
+    the same sum from t + N, so the cost does not depend on N.
     """
-    check_range("n", n, 1)
-    n = min(n, len(delta))
+    gamma, n = check_range("gamma", gamma, 0, 1), check_count("n", n, 1)
     trace = discounted_sum(delta, ends, gamma)
+    return trace - gamma**n * steps_later(trace, array(ends), n)
+
+
+def steps_later(x: Array, ends: Array, n: int) -> Array:
+    """x[t+n] (T, B); 0 where the episode of step t, or the window, has ended before."""
+    n = min(n, len(x))
     ended_before = np.cumsum(ends, 0) - ends  # (T, B), how many ends lie before step t
-    later = np.zeros_like(trace)
-    same_episode = ended_before[n:] == ended_before[:-n]
-    later[: len(trace) - n] = gamma**n * trace[n:] * same_episode
-    return trace - later
+    later = np.zeros_like(x)
+    later[: len(x) - n] = np.where(ended_before[n:] == ended_before[:-n], x[n:], 0)
+    return later
 
 
 def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
@@ -79,7 +93,7 @@ def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
     In a window of T steps every A_(N) with N ≥ T is A_(T), so it takes the rest of the weights,
     λ^T (errata 5); with γ < 1 each A_(N) carries its γ^i.
     """
-    steps = len(delta)
+    steps, lam = len(delta), check_range("lam", lam, 0, 1)
     parts = [n_step_advantage(delta, ends, gamma, n) for n in range(1, steps + 1)]
     weights = [(1 - lam) * lam ** (n - 1) for n in range(1, steps + 1)]
     return sum((w * a for w, a in zip(weights, parts, strict=True)), start=lam**steps * parts[-1])
@@ -90,12 +104,14 @@ def normalize(psi: Array, valid: Array) -> Array:
 
     No unbiased baseline: mean and scale see the sample's own ψ. One sample alone becomes 0.
     """
+    psi, valid = array(psi), np.asarray(valid, bool)
     chosen = psi[valid] if valid.any() else np.zeros(1)
     return valid * (psi - chosen.mean()) / (chosen.std() + 1e-8)
 
 
 def first_step(ends: Array) -> Array:
     """(T, B): the row in which the episode of row t begins."""
+    ends = array(ends)
     begins = np.concatenate([np.ones_like(ends[:1]), ends[:-1]])
     return np.maximum.accumulate(begins * np.arange(len(ends))[:, None])
 
@@ -115,7 +131,7 @@ def discounts(ends: Array, gamma: float) -> Array:
     Without it and with γ < 1, E Σ_t ∇log π G_t is the gradient of no function
     (Nota & Thomas 2020, arXiv 1906.07073): errata 7.
     """
-    return np.power(float(gamma), steps_since_start(ends))
+    return np.power(check_range("gamma", gamma, 0, 1), steps_since_start(ends))
 
 
 def total_return(rewards: Array, ends: Array, gamma: float) -> Array:

@@ -8,11 +8,12 @@ import numpy as np
 
 from minipg.experience.batch import Batch
 from minipg.policies.policy import Policy
-from minipg.validate import Array, check_shape
+from minipg.validate import Array, array, check_shape
 
 
 def gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
     """E05, E10, E11 Σ_b weight_b Σ_t ∇log π(a_t|s_t) ψ_t (P,), in one vjp; ψ (T, B)."""
+    psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
     weighted = (batch.weight * psi)[batch.valid]
     return policy.weighted_score(
@@ -22,6 +23,7 @@ def gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
 
 def gradients(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
     """E05, E10, E11 Σ_t ∇log π(a_t|s_t) ψ_t of each column (B, P); ψ (T, B)."""
+    psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
     obs, actions = batch.obs[:-1].swapaxes(0, 1), batch.actions.swapaxes(0, 1)
     return policy.weighted_score(theta, obs, actions, np.where(batch.valid, psi, 0.0).T)

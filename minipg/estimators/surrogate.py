@@ -1,14 +1,13 @@
-"""The surrogate L, its bound, and the loop that never lowers J (section 5), exact and from a Batch.
+"""The surrogate L of section 5 from a Batch, its gradient, and PPO's clip.
 
-Axes: S states, A actions, T steps, B columns, P parameters; pi and pi_new (S, A) are π and π̃.
-KL(p‖q) = E_p log p/q, in nats, its direction in the arguments.
+Axes: T steps, B columns, N samples, P parameters. Exact on a table: truth/performance.py.
 """
 
 import numpy as np
 
 from minipg.experience.batch import Batch
 from minipg.policies.policy import Policy
-from minipg.validate import Array, check_finite, check_range, check_shape
+from minipg.validate import Array, array, arrays, check_finite, check_range, check_shape
 
 
 def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> float:
@@ -16,12 +15,14 @@ def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> f
 
     The slides leave Σ_t γ^t out (errata 6).
     """
+    psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
     return float((batch.weight * batch.valid * ratio(policy, theta, batch) * psi).sum())
 
 
 def batch_surrogate_gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
     """E35 ∇L(θ) = E Σ_t (π_θ/π_θk) ∇log π_θ ψ_t (P,); at θ_k the policy gradient."""
+    psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
     weighted = (batch.weight * ratio(policy, theta, batch) * psi)[batch.valid]
     obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
@@ -47,7 +48,9 @@ def clipped_surrogate(
     ρ = π_θ(a|s)/π_θk(a|s), log_prob (N,) that of θ_k. The gradient is mean ρ ψ ∇log π of the
     samples inside, exactly 0 of those that the minimum clips; at θ_k it is the policy gradient.
     """
+    theta, obs, actions, log_prob, psi = arrays(theta, obs, actions, log_prob, psi)
     check_range("number of samples", len(obs), 1)
+    clip = check_range("clip", clip, 0)
     policy.head.check_actions(actions, obs.shape[:-1])
     check_shape("log_prob", log_prob, obs.shape[:-1])
     check_shape("psi", psi, obs.shape[:-1])
@@ -55,7 +58,7 @@ def clipped_surrogate(
     eta, tape = policy.forward(theta, obs)
     rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
     up = psi > 0
-    bound = np.where(up, 1 + clip, 1 - clip)
+    bound = np.where(up, 1 + clip, 1 - clip)  # that of the two which the minimum may take
     outside = np.where(up, rho > bound, rho < bound)
     value = (np.where(outside, bound, rho) * psi).mean()
     inside = np.where(outside, 0.0, rho) * psi / len(obs)

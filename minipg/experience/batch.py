@@ -3,11 +3,11 @@
 Axes: T steps, B columns (one stream of experience each), D observation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from minipg.validate import Array, check_finite, check_shape
+from minipg.validate import Array, array, arrays, check_finite, check_shape
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Batch:
     weight: Array
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, array(getattr(self, field.name)))
         if self.rewards.ndim != 2:
             raise ValueError(f"rewards: expected shape (T, B), got {self.rewards.shape}")
         steps, columns = self.rewards.shape
@@ -68,6 +70,7 @@ class Batch:
 
 def columns(batch: Batch, chosen: Array) -> Batch:
     """The batch of the chosen columns (B′,), each weighted 1/B′, without rows that are no data."""
+    chosen = array(chosen)
     last = np.flatnonzero(batch.valid[:, chosen].any(1)).max(initial=0) + 1
     parts = {
         name: getattr(batch, name)[:last, chosen]
@@ -82,6 +85,7 @@ def moments(samples: Array, weight: Array) -> tuple[Array, Array]:
 
     Under enumeration these are the exact moments of an estimator that gives one gradient a column.
     """
+    samples, weight = arrays(samples, weight)
     check_shape("samples", samples, (len(weight), None))
     mean = weight @ samples
     centred = samples - mean

@@ -7,11 +7,11 @@ Axes: T steps, B trajectories, S states, A actions; pi (S, A) is π(a|s).
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.policies.heads import Gaussian
+from minipg.policies.gaussian import Gaussian
 from minipg.policies.policy import Policy
 from minipg.problems.lqr import LQR, reward
 from minipg.problems.mdp import TabularMDP, check_pi
-from minipg.validate import Array
+from minipg.validate import Array, check_count
 
 
 def enumerate_trajectories(mdp: TabularMDP, pi: Array, most: int = 200_000) -> tuple[Batch, Array]:
@@ -20,37 +20,22 @@ def enumerate_trajectories(mdp: TabularMDP, pi: Array, most: int = 200_000) -> t
     P(T|π) = p(s_0) Π_t π(a_t|s_t) p(s_{t+1}|s_t, a_t). States (T+1, B) stand in the last state
     after the end. ValueError where there are more than `most` columns: unroll shorter.
     """
-    check_pi(mdp, pi)
+    pi, most = check_pi(mdp, pi), check_count("most", most, 1)
+    pi_of_entry = pi.ravel()[mdp.row]
     states = np.flatnonzero(mdp.start)[None]  # (t+1, B), grows by a row and many columns a step
     weight = mdp.start[states[0]]
     entries = np.empty((0, len(weight)), int)  # (t, B), the table's entry of each step
     valid = np.empty((0, len(weight)), bool)
     running = np.ones(len(weight), bool)
-    first = mdp.first[:: mdp.num_actions]  # entries of state s are first[s] … first[s+1] − 1
-    pi_of_entry = pi.ravel()[mdp.row]
     while running.any():
-        start = first[states[-1]]
-        count = np.where(running, first[states[-1] + 1] - start, 1)
-        if count.sum() > most:
-            raise ValueError(
-                f"mdp: expected at most {most} trajectories, got {count.sum()} "
-                f"after {len(states)} steps: use mdp.unroll with a shorter horizon"
-            )
-        column = np.repeat(np.arange(len(count)), count)
-        entry = (
-            np.repeat(start, count) + np.arange(len(column)) - (np.cumsum(count) - count)[column]
-        )
-        running = running[column]
-        step = np.where(running, pi_of_entry[entry] * mdp.prob[entry], 1.0)
-        keep = step > 0
-        column, entry, running = column[keep], entry[keep], running[keep]
-        weight = weight[column] * step[keep]
-        next_state = np.where(running, mdp.next_state[entry], states[-1][column])
-        states = np.vstack([states[:, column], next_state])
-        entries, valid = (
-            np.vstack([entries[:, column], entry]),
-            np.vstack([valid[:, column], running]),
-        )
+        column, entry = ways_on(mdp, states[-1], running, most)
+        chance = np.where(running[column], pi_of_entry[entry] * mdp.prob[entry], 1.0)
+        column, entry, chance = (x[chance > 0] for x in (column, entry, chance))
+        weight, running = weight[column] * chance, running[column]
+        after = np.where(running, mdp.next_state[entry], states[-1, column])
+        states = np.vstack([states[:, column], after])
+        entries = np.vstack([entries[:, column], entry])
+        valid = np.vstack([valid[:, column], running])
         running = running & ~mdp.terminated[entry]
     batch = Batch(
         obs=mdp.features[states],
@@ -65,6 +50,23 @@ def enumerate_trajectories(mdp: TabularMDP, pi: Array, most: int = 200_000) -> t
     return batch, states
 
 
+def ways_on(mdp: TabularMDP, state: Array, running: Array, most: int) -> tuple[Array, Array]:
+    """Each column (B,) once for every entry of its state's rows, once if it is not running.
+
+    (column, entry), both (B′,): which column goes on, and by which entry of the table.
+    """
+    first = mdp.first[:: mdp.num_actions]  # entries of state s are first[s] … first[s+1] − 1
+    count = np.where(running, first[state + 1] - first[state], 1)
+    if count.sum() > most:
+        raise ValueError(
+            f"mdp: expected at most {most} trajectories, got {count.sum()}: use mdp.unroll with a "
+            "shorter horizon"
+        )
+    column = np.repeat(np.arange(len(count)), count)
+    among_its_own = np.arange(len(column)) - np.repeat(np.cumsum(count) - count, count)
+    return column, first[state[column]] + among_its_own
+
+
 def quadrature(lqr: LQR, policy: Policy, theta: Array, nodes: int = 4) -> Batch:
     """A Batch whose columns are nodes of Gauss–Hermite quadrature over all noise of an LQR.
 
@@ -73,14 +75,17 @@ def quadrature(lqr: LQR, policy: Policy, theta: Array, nodes: int = 4) -> Batch:
     such polynomials for a linear Gaussian policy. ValueError without a horizon.
     """
     if lqr.horizon is None or not isinstance(policy.head, Gaussian):
-        raise ValueError(f"lqr: expected a horizon and a Gaussian policy, got {lqr.horizon}")
-    n, d = lqr.G.shape
+        raise ValueError(
+            f"lqr: expected a horizon and a Gaussian policy, got {lqr.horizon}, {policy.head}"
+        )
+    (n, d), nodes = lqr.G.shape, check_count("nodes", nodes, 1)
     z, w = np.polynomial.hermite_e.hermegauss(nodes)
     size = n + lqr.horizon * (d + n) - n  # the last s′ changes no reward: one point, its mean
     if nodes**size > 1_000_000:
         raise ValueError(f"lqr: expected at most 1000000 columns, got {nodes}^{size}")
     grid = np.stack(np.meshgrid(*[z] * size, indexing="ij"), -1).reshape(-1, size)
     weights = np.stack(np.meshgrid(*[w / w.sum()] * size, indexing="ij"), -1)
+    # of s_0, a_0, s_1, a_1, …, each (B, n) or (B, d)
     noise = iter(np.split(grid, np.cumsum([n] + [d, n] * (lqr.horizon - 1)), axis=1))
     root = {name: _root(getattr(lqr, name)) for name in "WC"}
     states, actions, rewards, log_probs = [lqr.mean + next(noise) @ root["C"].T], [], [], []

@@ -1,19 +1,21 @@
 """Gymnasium environments made ready for a policy: observations flat and finite, returns counted."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 from gymnasium.wrappers.vector import (
     FlattenObservation,
     RecordEpisodeStatistics,
     RescaleAction,
 )
 
-from minipg.policies.build import gaussian_policy, multi_softmax_policy, softmax_policy
+from minipg.policies.build import policy_with
 from minipg.policies.policy import Policy
-from minipg.validate import Array, all_finite, check_range
+from minipg.policies.registry import head_for
+from minipg.validate import Array, all_finite, array, check_count
 
 Envs = gym.vector.VectorEnv[Any, Any, Any]
 
@@ -34,11 +36,10 @@ def make_envs(
     Raises ValueError for an unknown environment, mode or number, bounds that are infinite, and
     whatever the environment raises on being made.
     """
-    check_range("num_envs", num_envs, 1)
+    num_envs = check_count("num_envs", num_envs, 1)
     limit: dict[str, Any] = {}
     if max_episode_steps is not None:
-        check_range("max_episode_steps", max_episode_steps, 1)
-        limit = {"max_episode_steps": max_episode_steps}
+        limit = {"max_episode_steps": check_count("max_episode_steps", max_episode_steps, 1)}
     try:
         envs = gym.make_vec(env_id, num_envs, mode, **limit, **(env_kwargs or {}))
     except Exception as error:  # of the environment's own code, any
@@ -106,32 +107,22 @@ def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
 
 def policy_for(
     envs: Envs,
-    hidden: tuple[int, ...],
+    hidden: Sequence[int],
     state_dependent_std: bool = False,
     value_head: bool = False,
 ) -> Policy:
     """Softmax for Discrete actions, one a dimension for MultiDiscrete and MultiBinary (any start
-    and shape), diagonal Gaussian for Box; else ValueError.
+    and shape), diagonal Gaussian for Box: of registry.HEADS the first that fits; else ValueError.
     """
-    space = envs.single_action_space
     obs_size = int(np.prod(envs.single_observation_space.shape or (1,)))
-    if isinstance(space, Discrete):
-        return softmax_policy(obs_size, int(space.n), hidden, value_head)
-    if isinstance(space, MultiDiscrete | MultiBinary):
-        nvec = space.nvec if isinstance(space, MultiDiscrete) else np.full(space.shape, 2)
-        return multi_softmax_policy(obs_size, tuple(nvec.ravel().tolist()), hidden, value_head)
-    if isinstance(space, Box):
-        size = int(np.prod(space.shape))
-        return gaussian_policy(obs_size, size, hidden, state_dependent_std, value_head)
-    raise ValueError(
-        f"action space: expected Discrete, MultiDiscrete, MultiBinary or Box, got {space}"
-    )
+    head = head_for(envs.single_action_space)
+    return policy_with(head, obs_size, hidden, state_dependent_std, value_head)
 
 
 def to_env(envs: Envs, actions: Array) -> Array:
     """The policy's actions, (B,) or (B, d), as the environment's: from its start, in its shape,
     clipped to its bounds (in an array; Gymnasium's ClipAction goes from one to the next)."""
-    space = envs.single_action_space
+    space, actions = envs.single_action_space, array(actions)
     if isinstance(space, Discrete):
         return actions + space.start
     shaped = actions.reshape(-1, *(space.shape or ()))

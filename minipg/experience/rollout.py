@@ -11,7 +11,7 @@ import numpy as np
 from minipg.experience.batch import Batch
 from minipg.experience.environments import Envs, check_autoreset, to_env
 from minipg.policies.policy import Policy
-from minipg.validate import Array
+from minipg.validate import Array, array, check_count
 
 
 def _flat(obs: Any, theta: Array) -> Array:
@@ -31,6 +31,7 @@ def start_stream(envs: Envs, theta: Array, rng: np.random.Generator) -> Stream:
     no environment shares its stream (Gymnasium's seed n is NumPy's default_rng(n)).
     """
     check_autoreset(envs)
+    theta = array(theta)
     obs = _flat(envs.reset(seed=int(rng.integers(2**31)))[0], theta)
     return Stream(obs, np.zeros(envs.num_envs, bool))
 
@@ -42,6 +43,7 @@ def play_episodes(envs: Envs, policy: Policy, theta: Array, rng: np.random.Gener
     episode does. rng alone determines the batch.
     In adapted environments an observation or reward that is not finite raises ValueError.
     """
+    theta = array(theta)
     return _play(envs, policy, theta, rng, start_stream(envs, theta, rng), None)[0]
 
 
@@ -52,7 +54,8 @@ def collect(
 
     A row after an ending is the reset, which is no data. Raises as play_episodes.
     """
-    return _play(envs, policy, theta, rng, stream, steps)
+    stream = Stream(array(stream.obs), array(stream.ended))
+    return _play(envs, policy, array(theta), rng, stream, check_count("steps", steps, 1))
 
 
 def _play(

@@ -153,7 +153,7 @@ BUGS = [
         "going_on * values[1:]", "going_on * np.vstack([values[1:-1], values[-2:-1]])",
         gae_is_its_sum, stream_bias_of_returns),
     Bug(5, RETURNS,
-        "np.logical_not(ends)  #", "np.logical_not(np.vstack([ends[1:], ends[-1:]]))  #",
+        "np.logical_not(ends))", "np.logical_not(np.vstack([ends[1:], ends[-1:]])))",
         gae_is_its_sum, stream_bias_of_returns, "GAE cut by the `done` of the next step"),
     Bug(6, RETURNS,
         "going_on * values[1:]", "going_on * np.vstack([values[1:-1], 2 * values[-1:]])",

@@ -8,7 +8,7 @@ from minipg.estimators.score_function import gradient
 from minipg.experience.enumeration import quadrature
 from minipg.museum.bug import Bug, Module
 from minipg.museum.problems import bias, lake, off, plant
-from minipg.policies import build, heads, network, policy
+from minipg.policies import build, gaussian, network, policy
 from minipg.policies.build import gaussian_policy
 from minipg.problems import lqr as linear
 from minipg.steps import optim
@@ -113,7 +113,7 @@ def gain_error(network: Module, seed: int) -> tuple[float, str]:
     return float(np.abs(np.concatenate(gains(network, seed)) - 1).max()), "|gain/asked − 1|"
 
 
-DISTRIBUTIONS = heads
+DISTRIBUTIONS = gaussian
 BUGS = [
     Bug(17, policy,
         "deta[..., self.num_outputs :].sum(-2", "(0 * deta[..., self.num_outputs :]).sum(-2",

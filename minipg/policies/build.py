@@ -1,43 +1,62 @@
 """Policies as they are usually built: a network of tanh layers and a head."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from minipg.policies.heads import Gaussian, Softmax
+from minipg.policies.gaussian import Gaussian
+from minipg.policies.heads import Head
 from minipg.policies.multi_softmax import MultiSoftmax
 from minipg.policies.network import MLP
 from minipg.policies.policy import Policy
-from minipg.validate import Array
+from minipg.policies.softmax import Softmax
+from minipg.validate import Array, check_counts, check_parameters, finite_array
+
+
+def policy_with(
+    head: Head,
+    obs_size: int,
+    hidden: Sequence[int] = (),
+    state_dependent_std: bool = False,
+    value_head: bool = False,
+) -> Policy:
+    """The head on a network of hidden tanh layers; log σ, if it has any, in θ or from there too."""
+    outputs = head.size if state_dependent_std else head.size - head.num_log_std
+    sizes = (obs_size, *check_counts("hidden", hidden, 0), outputs + value_head)
+    return Policy(MLP(sizes), head, value_head)
 
 
 def softmax_policy(
-    obs_size: int, n: int, hidden: tuple[int, ...] = (), value_head: bool = False
+    obs_size: int, n: int, hidden: Sequence[int] = (), value_head: bool = False
 ) -> Policy:
     """Softmax over n actions; no hidden layer: linear, on one-hot observations a table."""
-    return Policy(MLP((obs_size, *hidden, n + value_head)), Softmax(n), value_head)
+    return policy_with(Softmax(n), obs_size, hidden, value_head=value_head)
 
 
 def multi_softmax_policy(
-    obs_size: int, nvec: tuple[int, ...], hidden: tuple[int, ...] = (), value_head: bool = False
+    obs_size: int, nvec: Sequence[int], hidden: Sequence[int] = (), value_head: bool = False
 ) -> Policy:
     """An independent softmax over nvec_i actions in each action dimension i."""
-    head = MultiSoftmax(nvec)
-    return Policy(MLP((obs_size, *hidden, head.size + value_head)), head, value_head)
+    head = MultiSoftmax(check_counts("nvec", nvec, 1))
+    return policy_with(head, obs_size, hidden, value_head=value_head)
 
 
 def gaussian_policy(
     obs_size: int,
     d: int,
-    hidden: tuple[int, ...] = (),
+    hidden: Sequence[int] = (),
     state_dependent_std: bool = False,
     value_head: bool = False,
 ) -> Policy:
     """Diagonal Gaussian over R^d; log σ in θ, or a second half of the network's outputs."""
-    outputs = (2 * d if state_dependent_std else d) + value_head
-    return Policy(MLP((obs_size, *hidden, outputs)), Gaussian(d), value_head)
+    return policy_with(Gaussian(d), obs_size, hidden, state_dependent_std, value_head)
 
 
 def absorb_normalization(policy: Policy, theta: Array, mean: Array, std: Array) -> Array:
     """θ′, in float64, that does with s what θ does with (s − mean)/std; mean, std (D,)."""
+    size = policy.network.sizes[0]
+    mean, std = finite_array("mean", mean, (size,)), finite_array("std", std, (size,))
+    theta = check_parameters("theta", theta, policy.num_params)
     absorbed = theta.astype(np.float64)
     first = policy.network.layers(absorbed)[0]  # W above b
     first[-1] -= (mean / std) @ first[:-1]

@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from minipg.policies.heads import Softmax
-from minipg.validate import Array, check_shape
+from minipg.policies.softmax import Softmax
+from minipg.validate import Array, array, check_counts, check_shape
 
 NEVER = -1e30  # a logit of probability 0 to the bit, and finite: 0 · log 0 is 0
 
@@ -24,10 +24,10 @@ class MultiSoftmax:
     """
 
     nvec: tuple[int, ...]
+    num_log_std = 0
 
     def __post_init__(self) -> None:
-        if not self.nvec or min(self.nvec) < 1:
-            raise ValueError(f"nvec: expected numbers of actions, 1 or more, got {self.nvec}")
+        object.__setattr__(self, "nvec", check_counts("nvec", self.nvec, 1))
 
     @property
     def size(self) -> int:
@@ -47,6 +47,7 @@ class MultiSoftmax:
 
     def check_actions(self, actions: Array, leading: tuple[int, ...]) -> None:
         """Raise ValueError unless actions are whole numbers in [0, nvec) of shape (*leading, d)."""
+        actions = array(actions)
         check_shape("actions", actions, (*leading, len(self.nvec)))
         if actions.dtype.kind not in "iu":
             raise ValueError(f"actions: expected whole numbers, got dtype {actions.dtype}")
@@ -58,13 +59,14 @@ class MultiSoftmax:
 
     def split(self, eta: Array) -> Array:
         """(..., K) as (..., d, n), NEVER where there is no such action."""
+        eta = array(eta)
         padded = np.full((*eta.shape[:-1], len(self.nvec), self.one.n), NEVER, eta.dtype)
         padded[..., *self.places] = eta
         return padded
 
     def join(self, padded: Array) -> Array:
         """(..., d, n) as (..., K)."""
-        return padded[..., *self.places]
+        return array(padded)[..., *self.places]
 
     def _blocks(self, padded: Array) -> Array:
         """(..., d, n, n) along the diagonal of (..., K, K)."""

@@ -5,42 +5,39 @@ Inside, features come first, (H, M): a layer is one product of matrices, all of 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minipg.validate import Array
-
-BLOCK = 1 << 18  # bytes of a layer's outputs that stay in the cache
+from minipg.policies.blocks import block_size, blocks, samples_first, sum_of_products
+from minipg.validate import Array, array, check_counts
 
 
 @dataclass(frozen=True)
 class Tape:
-    """What a forward pass leaves: each layer's input h̃_i = (h_i, 1) (n_in + 1, M), and `...`."""
+    """What a forward pass leaves: each layer's input h̃_i = (h_i, 1) (n_in + 1, M), and `...`.
+
+    slopes: of every hidden layer where they are kept, for several products with one J.
+    """
 
     inputs: list[Array]
     leading: tuple[int, ...]
+    slopes: tuple[Array, ...] = ()
 
     def slope(self, i: int) -> Array:
-        """tanh′ = 1 − h² (H, M) of hidden layer i; made anew until `slopes` keeps all."""
-        if "slopes" in vars(self):
+        """tanh′ = 1 − h² (H, M) of hidden layer i."""
+        if self.slopes:
             return self.slopes[i]
         h = self.inputs[i + 1][:-1]
         square = h * h
         return np.subtract(1, square, out=square)
 
-    @cached_property
-    def slopes(self) -> list[Array]:
-        """Of each hidden layer, kept for the products to come."""
-        return [self.slope(i) for i in range(len(self.inputs) - 1)]
-
-
-def samples_first(y: Array, leading: tuple[int, ...]) -> Array:
-    """(*leading, K) of y (K, M), a view."""
-    return y.T.reshape(*leading, len(y))
+    def kept(self) -> "Tape":
+        """The same tape with its slopes, made once: the same products, in more memory."""
+        return replace(self, slopes=tuple(self.slope(i) for i in range(len(self.inputs) - 1)))
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,7 @@ class MLP:
     sizes: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.sizes) < 2 or min(self.sizes) < 1:
-            raise ValueError(f"sizes: expected two or more positive numbers, got {self.sizes}")
+        object.__setattr__(self, "sizes", check_counts("sizes", self.sizes, 2))
 
     @cached_property
     def slices(self) -> list[tuple[slice, tuple[int, int]]]:
@@ -74,6 +70,7 @@ class MLP:
 
     def layers(self, theta: Array) -> list[Array]:
         """Views (..., n_in + 1, n_out) of θ (..., P), W above b: a write to θ shows in them."""
+        theta = array(theta)
         return [theta[..., at].reshape(*theta.shape[:-1], *shape) for at, shape in self.slices]
 
     def named(self, theta: Array) -> dict[str, Array]:
@@ -103,28 +100,29 @@ class MLP:
         return theta
 
     def block(self, dtype: DTypeLike) -> int:
-        """How many samples, one at least, are few enough for the cache."""
-        return max(1, BLOCK // (max(self.sizes[1:]) * np.dtype(dtype).itemsize))
+        """How many samples' outputs of the widest layer stay in the cache."""
+        return block_size(max(self.sizes[1:]), np.dtype(dtype).itemsize)
 
     def blocks(self, count: int, dtype: DTypeLike) -> list[slice]:
-        """`count` samples (of 0 too) in parts of a block each."""
-        size = self.block(dtype)
-        return [slice(i, i + size) for i in range(0, max(1, count), size)]
+        """`count` samples in parts of such a block each."""
+        return blocks(count, self.block(dtype))
 
     def at(self, theta: Array) -> Callable[[Array], Array]:
         """x (..., D) ↦ y (..., K), without the tape; θ is read as a view."""
-        layers, size = self.layers(theta), self.block(theta.dtype)
+        layers = self.layers(theta)
+        size = self.block(layers[0].dtype)
 
         def output(x: Array) -> Array:
+            x = array(x)
             samples = x.reshape(-1, x.shape[-1])
-            starts = range(0, max(1, len(samples)), size)
-            y = [self.columns(layers, samples[i : i + size])[0] for i in starts]
+            y = [self.columns(layers, samples[part])[0] for part in blocks(len(samples), size)]
             return samples_first(y[0] if len(y) == 1 else np.concatenate(y, 1), x.shape[:-1])
 
         return output
 
     def forward(self, theta: Array, x: Array) -> tuple[Array, Tape]:
         """y (..., K) at x (..., D), in θ's dtype, and the tape that jvp and vjp read."""
+        x = array(x)
         y, inputs = self.columns(self.layers(theta), x.reshape(-1, x.shape[-1]))
         return samples_first(y, x.shape[:-1]), Tape(inputs, x.shape[:-1])
 
@@ -146,34 +144,29 @@ class MLP:
         """J v (..., K): the change of y along the direction v (P,) in θ."""
         dw, *others = self.layers(v)
         dy = dw.T @ tape.inputs[0]  # x does not move
-        for w, dw, h, slope in zip(
-            self.layers(theta)[1:], others, tape.inputs[1:], tape.slopes, strict=True
-        ):
-            dy *= slope
+        for i, (w, dw) in enumerate(zip(self.layers(theta)[1:], others, strict=True)):
+            dy *= tape.slope(i)
             dy = w[:-1].T @ dy
-            dy += dw.T @ h
+            dy += dw.T @ tape.inputs[i + 1]
         return samples_first(dy, tape.leading)
 
-    def vjp(self, theta: Array, tape: Tape, dy: Array, more: int = 0) -> Array:
+    def vjp(self, theta: Array, tape: Tape, dy: Array) -> Array:
         """Σ_n J_nᵀ dy_n (..., P) for dy (..., N, K): the sum runs over axis -2 only.
 
         So x (N, D) gives one gradient, x (B, T, D) one for each b, and x (N, 1, D) one a sample.
-        `more` entries after each P are left unset, for the caller's.
+        The gradient of layer i is Σ_n h̃_n δ_nᵀ.
         """
-        *groups, n, _ = dy.shape
-        count = prod(groups)
-        grad = np.empty((self.num_params + more, count), dy.dtype)
+        dy = array(dy)
+        groups = dy.shape[:-2]
+        grad = np.empty((self.num_params, prod(groups)), dy.dtype)
+        self.write_vjp(theta, tape, dy, grad)
+        return samples_first(grad, groups)
+
+    def write_vjp(self, theta: Array, tape: Tape, dy: Array, out: Array) -> None:
+        """vjp into out (P, B), features first, a column for each of B groups."""
         places = reversed(self.slices)
         for (at, shape), (h, delta) in zip(places, self.backward(theta, tape, dy), strict=True):
-            dw = grad[at].reshape(*shape, count)
-            if count == 1:
-                np.matmul(h, delta.T, out=dw[..., 0])
-            elif n == 1:
-                np.multiply(h[:, None], delta, out=dw)
-            else:
-                h, delta = (a.reshape(len(a), count, n).swapaxes(0, 1) for a in (h, delta))
-                np.matmul(h, delta.swapaxes(1, 2), out=np.moveaxis(dw, -1, 0))
-        return grad.T.reshape(*groups, len(grad))
+            sum_of_products(h, delta, out[at].reshape(*shape, -1))
 
     def backward(self, theta: Array, tape: Tape, dy: Array) -> Iterator[tuple[Array, Array]]:
         """(h̃_i, δ_i) of each layer, the last first: its input (h, 1) and dy at its output (H, M).

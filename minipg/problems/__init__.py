@@ -2,7 +2,9 @@
 
 file           what                                                    equations
 mdp            TabularMDP: a Markov decision process from its table    E26
+entries        what a table is made of, merged and checked
 tables         where tables come from: arrays, files, environments
+ends           which states can reach an end
 mdp_env        a table as a Gymnasium vector environment
 lqr            linear-quadratic problems, their exact V, Q, ∇J         E05, E28
 lqr_env        the same as a Gymnasium vector environment

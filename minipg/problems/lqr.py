@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, check_range, finite_array
+from minipg.validate import LARGEST, Array, array, arrays, check_count, check_range, finite_array
 
 ROUNDING = 1e-9  # of a matrix that was computed, an inverse say, relative to its largest entry
 
@@ -52,11 +52,25 @@ class LQR:
             if name in "WC" and np.linalg.eigvalsh(matrix).min() < -rounding:
                 raise ValueError(f"{name}: expected a covariance, got {matrix.tolist()}")
             object.__setattr__(self, name, matrix)
-        check_range("gamma", self.gamma, 0, 1)
+        object.__setattr__(self, "gamma", check_range("gamma", self.gamma, 0, 1))
         if self.horizon is None and self.gamma == 1:
             raise ValueError("gamma: expected less than 1 without a horizon, got 1")
-        if self.horizon is not None and not (isinstance(self.horizon, int) and self.horizon >= 1):
-            raise ValueError(f"horizon: expected a whole number from 1, got {self.horizon}")
+        if self.horizon is not None:
+            object.__setattr__(self, "horizon", check_count("horizon", self.horizon, 1))
+
+
+class ClosedLoop(NamedTuple):
+    """With x = (s, 1): x′ = F x + G a + w, cost xᵀQx + aᵀRa, a ∼ N(M x, sigma), the x′ of noise N.
+
+    N = W + G sigma Gᵀ is all noise of x′, that of the action too; F, G, Q are those of x.
+    """
+
+    F: Array
+    G: Array
+    Q: Array
+    M: Array
+    sigma: Array
+    N: Array
 
 
 class Solution(NamedTuple):
@@ -66,8 +80,7 @@ class Solution(NamedTuple):
     c: list[float]
 
 
-def _closed_loop(lqr: LQR, theta: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """(F̃, G̃, Q̃ of x = (s, 1), M with μ = M x, Σ of a, noise of x′)."""
+def _closed_loop(lqr: LQR, theta: Array) -> ClosedLoop:
     n, d = lqr.G.shape
     theta = finite_array("theta", theta, (n * d + 2 * d,))
     big_f = np.block([[lqr.F, np.zeros((n, 1))], [np.zeros((1, n)), np.ones((1, 1))]])
@@ -76,16 +89,17 @@ def _closed_loop(lqr: LQR, theta: Array) -> tuple[Array, Array, Array, Array, Ar
     mean_map = theta[: n * d + d].reshape(n + 1, d).T
     sigma = np.diag(np.exp(2 * theta[n * d + d :]))
     noise = np.pad(lqr.W, pad) + big_g @ sigma @ big_g.T
-    return big_f, big_g, np.pad(lqr.Q, pad), mean_map, sigma, noise
+    return ClosedLoop(big_f, big_g, np.pad(lqr.Q, pad), mean_map, sigma, noise)
 
 
 def solve(lqr: LQR, theta: Array) -> Solution:
-    """P_t = Q̃ + MᵀRM + γ LᵀP_{t+1}L with L = F̃ + G̃M; c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
+    """P_t = Q + MᵀRM + γ LᵀP_{t+1}L with L = F + GM; c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
 
-    ValueError where, without a horizon, √γ L is not stable, and where V overflows.
+    F, G, Q, M, Σ and N are those of x (ClosedLoop). ValueError where, without a horizon, √γ L is
+    not stable, and where V overflows.
     """
-    f, g, q, m, sigma, noise = _closed_loop(lqr, theta)
-    loop, cost = f + g @ m, q + m.T @ lqr.R @ m
+    x = _closed_loop(lqr, theta)
+    loop, cost = x.F + x.G @ x.M, x.Q + x.M.T @ lqr.R @ x.M
     if lqr.horizon is None:
         from scipy.linalg import solve_discrete_lyapunov
 
@@ -93,12 +107,12 @@ def solve(lqr: LQR, theta: Array) -> Solution:
         if radius >= 1:
             raise ValueError(f"theta: expected a stable policy, got √γ·|eigenvalue| = {radius:.6g}")
         p = solve_discrete_lyapunov(np.sqrt(lqr.gamma) * loop.T, cost)
-        c = (np.trace(lqr.R @ sigma) + lqr.gamma * np.trace(p @ noise)) / (1 - lqr.gamma)
+        c = (np.trace(lqr.R @ x.sigma) + lqr.gamma * np.trace(p @ x.N)) / (1 - lqr.gamma)
         return Solution([p], [float(c)])
     ps, cs = [np.zeros_like(cost)], [0.0]
     for left in range(lqr.horizon):
         with np.errstate(over="ignore", invalid="ignore"):
-            c = np.trace(lqr.R @ sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ noise))
+            c = np.trace(lqr.R @ x.sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ x.N))
             ps.insert(0, cost + lqr.gamma * loop.T @ ps[0] @ loop)
         cs.insert(0, float(c))
         if not (np.isfinite(c) and np.isfinite(ps[0]).all()):
@@ -111,26 +125,25 @@ def solve(lqr: LQR, theta: Array) -> Solution:
 
 def _time(lqr: LQR, t: int) -> int:
     """Which of the solution's t; ValueError beyond the horizon."""
-    if lqr.horizon is None:
-        return 0
-    check_range("t", t, 0, lqr.horizon)
-    return t
+    t = check_count("t", t, 0, LARGEST if lqr.horizon is None else lqr.horizon)
+    return 0 if lqr.horizon is None else t
 
 
 def _quadratic(p: Array, s: Array) -> Array:
+    """xᵀPx (...) with x = (s, 1)."""
     x = np.concatenate([s, np.ones((*s.shape[:-1], 1))], -1)
     return np.einsum("...i,ij,...j->...", x, p, x)
 
 
 def state_values(lqr: LQR, solution: Solution, s: Array, t: int = 0) -> Array:
     """V^π_t(s) (...) at s (..., n); t counts only where there is a horizon."""
-    t = _time(lqr, t)
+    s, t = array(s), _time(lqr, t)
     return -(_quadratic(solution.P[t], s) + solution.c[t])
 
 
 def action_values(lqr: LQR, solution: Solution, s: Array, a: Array, t: int = 0) -> Array:
     """E11, E12 Q^π_t(s, a) = −(sᵀQs + aᵀRa) + γ E_w V_{t+1}(Fs + Ga + w) (...)."""
-    t = _time(lqr, t + 1)
+    (s, a), t = arrays(s, a), _time(lqr, check_count("t", t) + 1)
     n = len(lqr.F)
     expected = -(_quadratic(solution.P[t], s @ lqr.F.T + a @ lqr.G.T)
                  + np.trace(solution.P[t][:n, :n] @ lqr.W) + solution.c[t])  # fmt: skip
@@ -139,6 +152,7 @@ def action_values(lqr: LQR, solution: Solution, s: Array, a: Array, t: int = 0) 
 
 def reward(lqr: LQR, s: Array, a: Array) -> Array:
     """−(sᵀQs + aᵀRa) (...)."""
+    s, a = arrays(s, a)
     return -np.einsum("...i,ij,...j->...", s, lqr.Q, s) - np.einsum(
         "...i,ij,...j->...", a, lqr.R, a
     )
@@ -161,22 +175,22 @@ def policy_gradient(lqr: LQR, theta: Array) -> Array:
     For log σ_i: −2 Σ_t γ^t σ_i² (R + γG̃ᵀP_{t+1}G̃)_ii.
     Source: Fazel et al. 2018, arXiv 1801.05039, lemma 1, with noise, γ and a horizon.
     """
-    f, g, _, m, sigma, noise = _closed_loop(lqr, theta)
-    solution, loop, x = solve(lqr, theta), f + g @ m, _second_moment(lqr)
+    own, solution = _closed_loop(lqr, theta), solve(lqr, theta)
+    loop, x = own.F + own.G @ own.M, _second_moment(lqr)
     if lqr.horizon is None:  # Σ_t γ^t X_t at once
         from scipy.linalg import solve_discrete_lyapunov
 
-        right = x + lqr.gamma / (1 - lqr.gamma) * noise
+        right = x + lqr.gamma / (1 - lqr.gamma) * own.N
         x = solve_discrete_lyapunov(np.sqrt(lqr.gamma) * loop, right)
         terms = [(solution.P[0], x, 1 / (1 - lqr.gamma))]
     else:
         terms, weight = [], 1.0
         for p in solution.P[1:]:
             terms.append((p, weight * x, weight))
-            x, weight = loop @ x @ loop.T + noise, weight * lqr.gamma
-    d_mean, d_log_std = np.zeros_like(m), np.zeros(len(sigma))
+            x, weight = loop @ x @ loop.T + own.N, weight * lqr.gamma
+    d_mean, d_log_std = np.zeros_like(own.M), np.zeros(len(own.sigma))
     for p, weighted_x, weight in terms:
-        curvature = lqr.R + lqr.gamma * g.T @ p @ g
-        d_mean -= 2 * (curvature @ m + lqr.gamma * g.T @ p @ f) @ weighted_x
-        d_log_std -= 2 * weight * np.diag(sigma) * np.diag(curvature)
+        curvature = lqr.R + lqr.gamma * own.G.T @ p @ own.G
+        d_mean -= 2 * (curvature @ own.M + lqr.gamma * own.G.T @ p @ own.F) @ weighted_x
+        d_log_std -= 2 * weight * np.diag(own.sigma) * np.diag(curvature)
     return np.concatenate([d_mean.T.ravel(), d_log_std])

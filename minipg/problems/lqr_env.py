@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector.utils import batch_space
 
 from minipg.problems.lqr import LQR, reward
-from minipg.validate import Array, check_range, check_shape
+from minipg.validate import Array, array, check_count, check_shape
 
 
 class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
@@ -19,9 +19,9 @@ class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     metadata = {"render_modes": [], "autoreset_mode": gym.vector.AutoresetMode.NEXT_STEP}
 
     def __init__(self, lqr: LQR, num_envs: int, max_episode_steps: int | None = None):
-        check_range("num_envs", num_envs, 1)
+        num_envs = check_count("num_envs", num_envs, 1)
         if max_episode_steps is not None:
-            check_range("max_episode_steps", max_episode_steps, 1)
+            max_episode_steps = check_count("max_episode_steps", max_episode_steps, 1)
         self.lqr, self.num_envs, self.max_episode_steps = lqr, num_envs, max_episode_steps
         n, d = lqr.G.shape
         self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (n,), np.float64)
@@ -40,7 +40,7 @@ class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
         """Start all episodes anew."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_count("seed", seed))
         self._state = self.lqr.mean + self._normal(self.lqr.C, self.num_envs)
         self._steps = np.zeros(self.num_envs, int)
         self._ended = np.zeros(self.num_envs, bool)
@@ -48,7 +48,7 @@ class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """One transition of each; an environment that ended before is reset instead."""
-        lqr, resets = self.lqr, self._ended
+        lqr, resets, actions = self.lqr, self._ended, array(actions)
         check_shape("actions", actions, (self.num_envs, lqr.G.shape[1]))
         if np.isnan(self._state[0, 0]):
             raise ValueError("envs: expected a reset before the first step")

@@ -11,11 +11,20 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import breadth_first_order
 
 from minipg.problems import tables
-from minipg.problems.tables import TOLERANCE, Entries
-from minipg.validate import Array, check_finite, check_range, check_shape, finite_array
+from minipg.problems.ends import never_reach
+from minipg.problems.entries import TOLERANCE, Entries, checked, checked_start, merged
+from minipg.validate import (
+    Array,
+    array,
+    arrays,
+    check_count,
+    check_finite,
+    check_range,
+    check_shape,
+    finite_array,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,37 +48,20 @@ class TabularMDP:
     num_actions: int
 
     def __post_init__(self) -> None:
-        n, rows = self.num_states, self.num_states * self.num_actions
-        check_range("gamma", self.gamma, 0, 1)
-        for name, index, most in (("row", self.row, rows), ("next_state", self.next_state, n)):
-            if len(index) and not (index.min() >= 0 and index.max() < most):
-                raise ValueError(
-                    f"{name}: expected 0 … {most - 1}, got {index.min()} … {index.max()}"
-                )
-        finite_array("prob", self.prob, self.row.shape)
-        finite_array("reward", self.reward, self.row.shape)
-        finite_array("start", self.start, (n,))
+        start, num_actions = checked_start(self.start), check_count("actions", self.num_actions, 1)
+        entries = Entries(self.row, self.next_state, self.prob, self.reward, self.terminated)
+        own: dict[str, Any] = checked(entries, len(start), num_actions)._asdict()
+        own |= {"start": start, "num_actions": num_actions}
+        own |= {"gamma": check_range("gamma", self.gamma, 0, 1)}
         if self.given_features is not None:
-            finite_array("features", self.given_features, (n, None))
-            self.given_features.flags.writeable = False
-        for name, p in (("start", self.start), ("transition table", self.prob)):
-            if p.min(initial=0) < 0:
-                raise ValueError(f"{name}: expected probabilities, got {p.min()}")
-        if not abs(self.start.sum() - 1) <= TOLERANCE:
-            raise ValueError(f"start: expected a sum of 1, got {self.start.sum():.12g}")
-        sums = np.bincount(self.row, self.prob, rows)
-        worst = int(np.abs(sums - 1).argmax())
-        if not abs(sums[worst] - 1) <= TOLERANCE:
-            s, a = divmod(worst, self.num_actions)
-            raise ValueError(
-                f"transition table: expected rows that sum to 1, that of state {s}, action {a} "
-                f"sums to {sums[worst]:.12g}"
-            )
-        for array in (self.row, self.next_state, self.prob, self.reward, self.terminated,
-                      self.start):  # fmt: skip
-            array.flags.writeable = False  # what is computed once from them stays true
+            shape = (len(start), None)
+            own |= {"given_features": finite_array("features", self.given_features, shape)}
+        for name, value in own.items():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False  # what is computed once from it stays true
+            object.__setattr__(self, name, value)
         if self.gamma == 1:
-            self.check_ends(np.ones((n, self.num_actions)))
+            self.check_ends(np.ones((self.num_states, self.num_actions)))
 
     @property
     def num_states(self) -> int:
@@ -105,37 +97,25 @@ class TabularMDP:
 
     def chain(self, pi: Array) -> sp.csr_array:
         """P_π(s′, not ended | s) = Σ_a π(a|s) P(s′, not ended | s, a) (S, S), sparse."""
+        pi = array(pi)
         n, a = pi.shape
         choose = sp.csr_array((pi.ravel(), np.arange(n * a), np.arange(0, n * a + 1, a)))
         return choose @ self.continuing
 
     def never_ends(self, pi: Array) -> Array:
-        """(S,): whether under π no end can be reached from the state."""
+        """The states from which π cannot reach an end."""
+        pi = array(pi)
         can_end = (self.prob * self.terminated * pi.ravel()[self.row]) > 0
-        ending_states = np.unique(self.row[can_end] // self.num_actions)
-        step = self.chain((pi != 0).astype(float)).tocoo()
-        n = self.num_states  # the reversed graph, with one more node from which endings lead back
-        back = sp.coo_array(
-            (
-                np.ones(step.nnz + len(ending_states)),
-                (
-                    np.append(step.coords[1], np.full(len(ending_states), n)),
-                    np.append(step.coords[0], ending_states),
-                ),
-            ),
-            shape=(n + 1, n + 1),
-        )
-        stuck = np.ones(n + 1, bool)
-        stuck[breadth_first_order(back.tocsr(), n, return_predecessors=False)] = False
-        return stuck[:n]
+        ending = np.unique(self.row[can_end] // self.num_actions)
+        return never_reach(self.chain((pi != 0).astype(float)), ending)
 
     def check_ends(self, pi: Array) -> None:
         """Raise ValueError unless under π every state can reach an end: γ = 1 needs it."""
         stuck = self.never_ends(pi)
-        if stuck.any():
+        if len(stuck):
             raise ValueError(
-                f"gamma: without discount every state must reach an end; {stuck.sum()} never do, "
-                f"the first is {stuck.argmax()}"
+                f"gamma: without discount every state must reach an end; {len(stuck)} never do, "
+                f"the first is {stuck[0]}"
             )
 
     @classmethod
@@ -147,9 +127,8 @@ class TabularMDP:
 
         features: None is one-hot.
         """
-        entries = Entries(row, next_state, prob, reward, terminated)
-        return cls(*tables.merged(entries), tables.cleaned(np.array(start)), gamma,
-                   None if features is None else np.array(features), num_actions)  # fmt: skip
+        entries = Entries(*arrays(row, next_state, prob, reward, terminated))
+        return cls(*merged(entries), start, gamma, features, num_actions)
 
     @classmethod
     def from_arrays(
@@ -161,7 +140,7 @@ class TabularMDP:
         Entering a terminal state ends the episode; what its own rows say does not matter.
         """
         entries, (n, num_actions) = tables.of_arrays(transition, reward, terminal)
-        start = finite_array("start", start, (n,))
+        start = checked_start(start, n)
         return cls.from_entries(*entries, start, gamma, features, num_actions)
 
     @classmethod
@@ -183,7 +162,7 @@ class TabularMDP:
 
     def unroll(self, horizon: int) -> "TabularMDP":
         """The same MDP, ended after `horizon` steps: state t·S + s, features of s."""
-        check_range("horizon", horizon, 1)
+        horizon = check_count("horizon", horizon, 1)
         entries = Entries(self.row, self.next_state, self.prob, self.reward, self.terminated)
         return TabularMDP.from_entries(
             *tables.unrolled(entries, self.num_states, self.num_actions, horizon),
@@ -195,12 +174,14 @@ class TabularMDP:
 
     def with_start(self, start: Array) -> "TabularMDP":
         """The same MDP from another p(s_0) (S,)."""
-        return replace(self, start=finite_array("start", start, (self.num_states,)))
+        return replace(self, start=checked_start(start, self.num_states))
 
 
-def check_pi(mdp: TabularMDP, pi: Array) -> None:
-    """Raise ValueError unless pi (S, A) holds probabilities; complex ones for complex-step."""
+def check_pi(mdp: TabularMDP, pi: Array) -> Array:
+    """pi (S, A) as an array; ValueError unless it holds probabilities, complex for complex-step."""
+    pi = array(pi)
     check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
     check_finite("pi", pi)
     if pi.real.min() < -TOLERANCE or np.abs(pi.sum(1) - 1).max() > TOLERANCE:
         raise ValueError("pi: expected rows of probabilities that sum to 1")
+    return pi

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.vector.utils import batch_space
 
 from minipg.problems.mdp import TabularMDP
-from minipg.validate import Array, check_range
+from minipg.validate import Array, array, check_count
 
 
 class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
@@ -23,8 +23,9 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     metadata = {"render_modes": [], "autoreset_mode": gym.vector.AutoresetMode.NEXT_STEP}
 
     def __init__(self, mdp: TabularMDP, num_envs: int, max_episode_steps: int | None = None):
-        check_range("num_envs", num_envs, 1)
-        check_range("max_episode_steps", 1 if max_episode_steps is None else max_episode_steps, 1)
+        num_envs = check_count("num_envs", num_envs, 1)
+        if max_episode_steps is not None:
+            max_episode_steps = check_count("max_episode_steps", max_episode_steps, 1)
         self.mdp, self.num_envs, self.max_episode_steps = mdp, num_envs, max_episode_steps
         self.single_action_space = gym.spaces.Discrete(mdp.num_actions)
         self.single_observation_space = gym.spaces.Box(
@@ -52,7 +53,7 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
         """Start all episodes anew."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else check_count("seed", seed))
         self._state = self._starts(self.num_envs)
         self._steps = np.zeros(self.num_envs, int)
         self._ended = np.zeros(self.num_envs, bool)
@@ -61,7 +62,7 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """One transition of each; an environment that ended before is reset instead."""
         mdp, resets = self.mdp, self._ended
-        actions = np.asarray(actions)
+        actions = array(actions)
         if self._state[0] < 0:
             raise ValueError("envs: expected a reset before the first step")
         if not self.action_space.contains(actions):

@@ -5,46 +5,14 @@ Axes: S states, A actions, K entries of the table.
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from minipg.files import read_npz
-from minipg.validate import Array, check_shape, finite_array
-
-TOLERANCE = 1e-6  # of a sum of probabilities; float32 tables are off by 1e-7
-
-
-class Entries(NamedTuple):
-    """Of each entry (K,): row s·A + a, s′, its probability and reward, and whether it ends."""
-
-    row: Array
-    next_state: Array
-    prob: Array
-    reward: Array
-    terminated: Array
-
-
-def cleaned(prob: Array) -> Array:
-    """Probabilities without what rounding left below 0: 1 − 0.9 − 0.1 is −2.8e-17."""
-    return np.where((prob < 0) & (prob >= -TOLERANCE), 0.0, prob)
-
-
-def merged(entries: Entries) -> Entries:
-    """Sorted by row, alike ones added, those of no probability dropped, rows summing to 1."""
-    row, next_state, prob, reward, terminated = entries
-    prob = cleaned(prob)
-    used = prob != 0
-    keys = [x[used] for x in (reward, terminated, next_state, row)]
-    order = np.lexsort(keys)
-    reward, terminated, next_state, row = (x[order] for x in keys)
-    new = np.ones(len(row), bool)
-    new[1:] = np.any([x[1:] != x[:-1] for x in (reward, terminated, next_state, row)], axis=0)
-    total = np.bincount(np.cumsum(new) - 1, prob[used][order], new.sum())
-    row, sums = row[new], np.bincount(row[new], total)
-    scale = np.where(np.abs(sums - 1) <= TOLERANCE, sums, 1.0)  # to sum to 1 exactly
-    return Entries(row, next_state[new], total / scale[row], reward[new], terminated[new])
+from minipg.problems.entries import Entries
+from minipg.validate import Array, array, check_shape, finite_array
 
 
 def of_arrays(
@@ -56,7 +24,7 @@ def of_arrays(
     check_shape("transition", transition, (n, a, n))
     reward = finite_array("reward", reward, (n, a, n) if np.ndim(reward) == 3 else (n, a))
     reward = reward if reward.ndim == 3 else np.repeat(reward[:, :, None], n, axis=2)
-    terminal = np.zeros(n, bool) if terminal is None else np.asarray(terminal)
+    terminal = np.zeros(n, bool) if terminal is None else array(terminal)
     check_shape("terminal", terminal, (n,))
     if terminal.dtype != np.bool_:
         raise ValueError(f"terminal: expected booleans, got dtype {terminal.dtype}")
@@ -90,8 +58,9 @@ def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
     num_actions = max(len(actions) for actions in table.values())
     rows = ((s * num_actions + a, s2, p, r, end) for s, actions in table.items()
             for a, outcomes in actions.items() for p, s2, r, end in outcomes)  # fmt: skip
-    found = np.fromiter(rows, "i8,i8,f8,f8,?")  # one by one: a P made on demand may be large
-    entries = Entries(*(found[f"f{i}"] for i in range(5)))
+    kinds = np.dtype(list(zip(Entries._fields, ("i8", "i8", "f8", "f8", "?"), strict=True)))
+    found = np.fromiter(rows, kinds)  # one by one: a P made on demand may be large
+    entries = Entries(*(found[name] for name in Entries._fields))
     return entries, finite_array("start", start, (len(table),)), num_actions
 
 

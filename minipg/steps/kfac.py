@@ -6,13 +6,13 @@ for θ_i = (W; b) with rows of inputs, is E (h̃h̃ᵀ ⊗ δδᵀ) ≈ E h̃h̃
 taken (pitfall 27). Source: Martens & Grosse 2015, arXiv 1503.05671; Wu et al. 2017, 1708.05144.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from minipg.policies.network import MLP, Tape
 from minipg.policies.policy import Policy
-from minipg.validate import Array, check_range
+from minipg.validate import TINY, Array, array, check_range
 
 
 class Factors(NamedTuple):
@@ -24,6 +24,7 @@ class Factors(NamedTuple):
 def factors(policy: Policy, theta: Array, obs: Array) -> Factors:
     """E48 A and G of the policy on these observations (N, D), all weighted alike."""
     eta, tape = policy.forward(theta, obs)
+    tape = tape.kept()
     root = policy.head.fisher_root(eta)[..., : policy.num_outputs, :]  # (N, outputs, K)
     if policy.value_head:
         root = np.concatenate([root, np.zeros_like(root[:, :1])], 1)
@@ -37,17 +38,18 @@ def network_factors(network: MLP, theta: Array, tape: Tape, columns: Array) -> F
     critic, the mean of a Gaussian with σ = 1, it is 1: one column of ones.
     """
     n = columns.shape[1]
-    _ = tape.slopes  # kept for all columns
-    g: list[Any] = [0] * len(tape.inputs)
-    for column in columns:
-        for i, (_, delta) in enumerate(network.backward(theta, tape, column)):
-            g[-1 - i] = g[-1 - i] + delta @ delta.T / n
-    return Factors([(h @ h.T / n, x) for h, x in zip(tape.inputs, g, strict=True)])
+
+    def of_column(column: Array) -> list[Array]:
+        """E δδᵀ of each layer, the last first."""
+        return [delta @ delta.T / n for _, delta in network.backward(theta, tape, column)]
+
+    g = [sum(of_layer) for of_layer in zip(*map(of_column, columns), strict=True)]
+    return Factors([(h @ h.T / n, x) for h, x in zip(tape.inputs, reversed(g), strict=True)])
 
 
 def average(old: Factors | None, new: Factors, decay: float) -> Factors:
     """decay · old + (1 − decay) · new, of each factor; old None: new."""
-    check_range("decay", decay, 0, 1)
+    decay = check_range("decay", decay, 0, 1)
     if old is None:
         return new
     layers = [
@@ -69,7 +71,7 @@ def network_solve(network: MLP, kronecker: Factors, gradient: Array, damping: fl
 
     Source: Martens & Grosse 2015, section 6.3.
     """
-    check_range("damping", damping, np.finfo(float).tiny)
+    gradient, damping = array(gradient), check_range("damping", damping, TINY)
     out = np.empty_like(gradient)
     blocks = zip(network.layers(gradient), network.layers(out), kronecker.layers, strict=True)
     for layer, x, (a, g) in blocks:

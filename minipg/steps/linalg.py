@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, check_finite, check_range, check_shape, power_of_two
+from minipg.validate import (
+    TINY,
+    Array,
+    array,
+    arrays,
+    check_count,
+    check_finite,
+    check_range,
+    check_shape,
+    power_of_two,
+)
 
 
 class CGResult(NamedTuple):
@@ -33,11 +43,12 @@ def conjugate_gradients(
     preconditioner: v ↦ M⁻¹v, symmetric positive definite; the span is then of (M⁻¹H)^i M⁻¹b.
     Source: Hestenes & Stiefel 1952; Nocedal & Wright 2006, algorithms 5.2 and 5.3.
     """
+    b = array(b)
     if b.ndim != 1:
         raise ValueError(f"b: expected shape (P,), got {b.shape}")
     check_finite("b", b)
-    check_range("iterations", iterations, 1)
-    check_range("tolerance", tolerance, 0)
+    iterations = check_count("iterations", iterations, 1)
+    tolerance = check_range("tolerance", tolerance, 0)
     unit = b.dtype.type(power_of_two(b))  # neither a square nor a norm may over- or underflow
     x, r = np.zeros_like(b), b / unit  # r = (b − Hx)/unit, x likewise
     size = float(np.linalg.norm(r))
@@ -89,7 +100,8 @@ def backtrack(
 
     A condition that is not finite refuses. Source: Schulman et al. 2015, appendix C.
     """
-    check_range("delta", delta, np.finfo(float).tiny)
+    theta, step = arrays(theta, step)
+    delta, most = check_range("delta", delta, TINY), check_count("most", most, 1)
     refused = {"surrogate": 0, "kl": 0, "not_finite": 0}
     for i in range(most):
         candidate = theta + theta.dtype.type(0.5**i) * step

@@ -5,12 +5,13 @@ observation, d_π in the slides; H(θ) = Σ_n weight_n E_{a∼π} ∇log π ∇l
 """
 
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
 
 from minipg.policies.policy import Policy
 from minipg.steps.linalg import conjugate_gradients
-from minipg.validate import Array, check_range, check_shape
+from minipg.validate import TINY, Array, array, arrays, check_range, check_shape
 
 SOLVERS = ("cg", "cholesky")
 
@@ -24,23 +25,27 @@ def fisher_product(
     KL, of either direction, is ½ dᵀHd without a linear term (footnote 7). The forward pass is
     done once, each product costs one jvp and one vjp.
     """
+    theta, obs, weight = arrays(theta, obs, weight)
     check_shape("weight", weight, (len(obs),))
-    parts = []
-    for i in policy.network.blocks(len(obs), theta.dtype):
-        eta, tape = policy.forward(theta, obs[i])
-        parts.append((tape, policy.head.fisher_product(eta), weight[i, None].astype(theta.dtype)))
+    parts = [
+        _product_of_block(policy, theta, obs[i], weight[i].astype(theta.dtype))
+        for i in policy.network.blocks(len(obs), theta.dtype)
+    ]
+    return lambda v: reduce(np.add, (part(v) for part in parts))
 
-    def product(v: Array) -> Array:
-        total = np.zeros_like(v)
-        for tape, of_head, scale in parts:
-            total += policy.vjp(theta, tape, scale * of_head(policy.jvp(theta, tape, v)))
-        return total
 
-    return product
+def _product_of_block(
+    policy: Policy, theta: Array, obs: Array, weight: Array
+) -> Callable[[Array], Array]:
+    """fisher_product of few samples, whose slopes and η are kept from one product to the next."""
+    eta, tape = policy.forward(theta, obs)
+    of_head, tape = policy.head.fisher_product(eta), tape.kept()
+    return lambda v: policy.vjp(theta, tape, weight[:, None] * of_head(policy.jvp(theta, tape, v)))
 
 
 def fisher_matrix(policy: Policy, theta: Array, obs: Array, weight: Array) -> Array:
     """E39 H (P, P), for few parameters: the product with each unit vector."""
+    theta = array(theta)
     product = fisher_product(policy, theta, obs, weight)
     return np.stack([product(e) for e in np.eye(len(theta), dtype=theta.dtype)], 1)
 
@@ -51,22 +56,30 @@ def natural_gradient(
 ) -> tuple[Array, float]:  # fmt: skip
     """x ≈ (H + damping)⁻¹ g (P,), obs (N, D) weighted alike, and the undamped xᵀHx.
 
-    "cholesky" factors the dense H + damping; where that is not positive definite, ValueError.
+    solver: "cg" never forms H; "cholesky" does, ValueError where H + damping is not positive
+    definite.
     """
+    theta, obs, gradient = arrays(theta, obs, gradient)
     product = fisher_product(policy, theta, obs, uniform(obs))
-    scale = theta.dtype.type(damping)
+    scale = theta.dtype.type(check_range("damping", damping, 0))
     if solver == "cg":
         x = conjugate_gradients(lambda v: product(v) + scale * v, gradient, cg_iterations).x
+    elif solver == "cholesky":
+        x = cholesky_solve(fisher_matrix(policy, theta, obs, uniform(obs)), scale, gradient)
     else:
-        from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
-        h = fisher_matrix(policy, theta, obs, uniform(obs))
-        h[np.diag_indices_from(h)] += scale
-        try:
-            x = cho_solve(cho_factor(h), gradient)
-        except LinAlgError as error:
-            raise ValueError(f"damping: expected more than {damping}, H is singular") from error
+        raise ValueError(f"solver: expected one of {', '.join(SOLVERS)}, got {solver!r}")
     return x, float(x @ product(x))
+
+
+def cholesky_solve(h: Array, damping: float, g: Array) -> Array:
+    """x (P,) of (H + damping) x = g, exactly; ValueError where that is not positive definite."""
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    damped = h + damping * np.eye(len(h), dtype=h.dtype)
+    try:
+        return cho_solve(cho_factor(damped), g)
+    except LinAlgError as error:
+        raise ValueError(f"damping: expected more than {damping}, H is singular") from error
 
 
 def uniform(obs: Array) -> Array:
@@ -83,6 +96,6 @@ def trust_region_step(direction: Array, curvature: float, delta: float) -> Array
     was solved with (pitfall 14). The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2).
     ValueError if curvature ≤ 0.
     """
-    check_range("delta", delta, np.finfo(float).tiny)
-    check_range("curvature", curvature, np.finfo(float).tiny)
+    direction, delta = array(direction), check_range("delta", delta, TINY)
+    curvature = check_range("curvature", curvature, TINY)
     return direction * direction.dtype.type(np.sqrt(2 * delta / curvature))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, check_finite
+from minipg.validate import Array, array, arrays, check_finite, check_range
 
 
 def sgd_init(theta: Array) -> None:
@@ -14,16 +14,26 @@ def sgd_init(theta: Array) -> None:
 
 def sgd(theta: Array, gradient: Array, state: None, learning_rate: float) -> tuple[Array, None]:
     """θ + α g."""
+    theta, gradient = arrays(theta, gradient)
+    learning_rate = check_range("learning_rate", learning_rate)
     return theta + learning_rate * gradient, None
 
 
 def clip_norm(gradient: Array, most: float) -> Array:
     """The gradient, shortened to norm `most` if it is longer; ValueError if it is not finite."""
-    largest = float(np.abs(gradient).max(initial=0)) or 1.0  # its square may overflow
-    if not np.isfinite(largest):
+    gradient, most = array(gradient), check_range("most", most, 0, np.inf)
+    length = norm(gradient)
+    if not np.isfinite(length):
         check_finite("gradient", gradient)
-    norm = largest * float(np.linalg.norm(gradient / gradient.dtype.type(largest)))
-    return gradient * gradient.dtype.type(most / norm) if norm > most else gradient
+    return gradient * gradient.dtype.type(most / length) if length > most else gradient
+
+
+def norm(x: Array) -> float:
+    """‖x‖, by way of its largest entry, whose square may overflow."""
+    largest = float(np.abs(x).max(initial=0)) or 1.0
+    if not np.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(x / x.dtype.type(largest)))
 
 
 def rmsprop_init(theta: Array) -> Array:
@@ -48,6 +58,9 @@ def rmsprop(
     >>> new.round(3).tolist()
     [1.5, 0.5]
     """
+    theta, gradient, square = arrays(theta, gradient, square)
+    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, 0)
+    decay = check_range("decay", decay, 0, 1)
     square = decay * square + (1 - decay) * gradient**2
     return theta + learning_rate * gradient / (np.sqrt(square) + eps), square
 
@@ -82,6 +95,9 @@ def adam(
     >>> adam(theta, np.array([3.0, -0.1]), adam_init(theta), 0.5)[0].round(6).tolist()
     [1.5, 0.5]
     """
+    theta, gradient = arrays(theta, gradient)
+    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, 0)
+    beta1, beta2 = check_range("beta1", beta1, 0, 1), check_range("beta2", beta2, 0, 1)
     n = state.steps + 1
     mean = beta1 * state.mean + (1 - beta1) * gradient
     square = beta2 * state.square + (1 - beta2) * gradient**2

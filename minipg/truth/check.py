@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, check_range, finite_array
+from minipg.validate import TINY, Array, array, arrays, check_count, check_range, finite_array
 
 
 def central_difference(f: Callable[[Array], Array], x: Array, v: Array, h: float = 1e-5) -> Array:
     """Directional derivative (f(x + hv) − f(x − hv)) / 2h; error O(h²) + rounding/h."""
+    (x, v), h = arrays(x, v), check_range("h", h, TINY)
     return (f(x + h * v) - f(x - h * v)) / (2 * h)
 
 
@@ -21,6 +22,7 @@ def complex_step(f: Callable[[Array], Array], x: Array, v: Array, h: float = 1e-
 
     Source: Squire & Trapp 1998, doi 10.1137/S003614459631241X.
     """
+    (x, v), h = arrays(x, v), check_range("h", h, TINY)
     return np.imag(f(x + 1j * h * v)) / h
 
 
@@ -36,9 +38,10 @@ def gradient_error(
 
     An error of norm e stays below τ along all k directions with probability at most (τ√P/e)^k.
     """
+    x = array(x)
     gradient = finite_array("gradient", gradient, x.shape)
     worst = 0.0
-    for _ in range(directions):
+    for _ in range(check_count("directions", directions, 1)):
         v = rng.standard_normal(x.shape)
         error = abs(float(v @ gradient - difference(f, x, v)))
         worst = float(np.maximum(worst, error / np.linalg.norm(v)))  # NaN stays
@@ -68,7 +71,7 @@ def check_mean(samples: Array, expected: Array, width: Array, alpha: float) -> M
     n, p = samples.shape
     check_range("number of samples", n, 2)
     check_range("number of components", p, 1)
-    check_range("alpha", alpha, 1e-300, 1)
+    alpha = check_range("alpha", alpha, 1e-300, 1)
     expected = finite_array("expected", expected, (p,))
     width = finite_array("width", width, (p,))
     spread = np.ptp(samples, 0)

@@ -6,24 +6,27 @@ Rows that are not `valid` are no data; with one column there are none. P paramet
 policy's order. What takes an environment and a generator needs no bridge: write it as
 sample(n, rng), which returns n independent estimates (n, P), and give it to verdict.check_unbiased.
 
->>> from minipg import enumeration, estimators, exact, mdp, mdp_env, policy, returns, rollout
->>> from minipg.truth.verdict import check_unbiased
->>> table = mdp.TabularMDP.from_arrays(
+>>> from minipg.estimators import gradients, total_return
+>>> from minipg.experience import enumerate_trajectories, play_episodes
+>>> from minipg.policies import softmax_policy
+>>> from minipg.problems import TabularMDP, TabularVectorEnv
+>>> from minipg.truth import check_exact, check_unbiased, policy_gradient, sampler
+>>> table = TabularMDP.from_arrays(
 ...     np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]]),
 ...     np.array([[1.0, 0.0], [-1.0, 2.0]]), np.array([1.0, 0.0]), gamma=0.5).unroll(2)
->>> pi = policy.softmax_policy(2, 2)
+>>> pi = softmax_policy(2, 2)
 >>> theta = pi.init(np.random.default_rng(0), output_gain=1.0)
->>> truth = exact.policy_gradient(table, pi, theta)
+>>> truth = policy_gradient(table, pi, theta)
 >>> def reinforce(batch):  # (B, P)
-...     psi = returns.total_return(batch.rewards, batch.ends, 0.5)
-...     return estimators.gradients(pi, theta, batch, psi)
->>> every, _ = enumeration.enumerate_trajectories(table, pi.probs(theta, table.features))
+...     psi = total_return(batch.rewards, batch.ends, 0.5)
+...     return gradients(pi, theta, batch, psi)
+>>> every, _ = enumerate_trajectories(table, pi.probs(theta, table.features))
 >>> check_exact(reinforce, every, truth).unbiased
 True
 >>> check_exact(lambda batch: 1.1 * reinforce(batch), every, truth).unbiased
 False
 >>> def play(n, rng):
-...     return rollout.play_episodes(mdp_env.TabularVectorEnv(table, n), pi, theta, rng)
+...     return play_episodes(TabularVectorEnv(table, n), pi, theta, rng)
 >>> bias = 0.5 * np.linalg.norm(truth)
 >>> check_unbiased(sampler(reinforce, play), truth, bias, np.random.default_rng(0)).unbiased
 True
@@ -36,7 +39,7 @@ import numpy as np
 
 from minipg.experience.batch import Batch, columns, moments
 from minipg.truth.verdict import Sample, Verdict
-from minipg.validate import Array, check_range, finite_array
+from minipg.validate import Array, check_count, check_range, finite_array
 
 Estimator = Callable[[Batch], Array]
 
@@ -98,7 +101,7 @@ def exact_moments(
     ValueError for what estimates refuses, and for a constant: the same to the bit for every
     trajectory and for other rewards. Where there is only one trajectory nothing need vary.
     """
-    check_range("games", games, 1)
+    games, most = check_count("games", games, 1), check_count("most", most, 1)
     check_range("sum of the batch's weight", float(batch.weight.sum()), 1 - 1e-6, 1 + 1e-6)
     count = len(batch.weight)
     one_each = _one_each(estimator, batch, games)
@@ -134,7 +137,7 @@ def check_exact(
     The radius is `tolerance` (1e-9; 1e-5 for one that computes in float32) times the root mean
     square of an estimate, at least 1e-4 of the largest reward. Arguments, errors: exact_moments.
     """
-    check_range("tolerance", tolerance, 0, 1)
+    games, tolerance = check_count("games", games, 1), check_range("tolerance", tolerance, 0, 1)
     mean, covariance = exact_moments(estimator, batch, games)
     off = mean - finite_array("truth", truth, mean.shape)
     size = np.sqrt(np.trace(covariance) + mean @ mean)
@@ -152,7 +155,7 @@ def sampler(
     play(n, rng) → a Batch of n whole episodes, one a column. An estimator that returns (P,) is
     called n times, with `games` columns each; one that returns (B, P) once with all.
     """
-    check_range("games", games, 1)
+    games = check_count("games", games, 1)
 
     def sample(n: int, rng: np.random.Generator) -> Array:
         batch = play(n * games, rng)

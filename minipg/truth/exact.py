@@ -10,10 +10,18 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import lgmres, splu
 
-from minipg.policies.heads import Softmax
 from minipg.policies.policy import Policy
+from minipg.policies.softmax import Softmax
 from minipg.problems.mdp import TabularMDP, check_pi
-from minipg.validate import Array, check_finite, check_shape, power_of_two
+from minipg.validate import (
+    Array,
+    array,
+    arrays,
+    check_finite,
+    check_range,
+    check_shape,
+    power_of_two,
+)
 
 DIRECT = 2_000  # states; 10⁴ of a random table take splu about a minute, LGMRES 0.04 s
 RESIDUAL = 1e-8
@@ -51,12 +59,13 @@ def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: b
 
 def state_values(mdp: TabularMDP, pi: Array) -> Array:
     """V^π (S,) = r_π + γ P_π V^π, solved."""
-    check_pi(mdp, pi)
+    pi = check_pi(mdp, pi)
     return _solve(mdp, pi, mdp.gamma, (pi * mdp.expected_reward).sum(1), transposed=False)
 
 
 def action_values(mdp: TabularMDP, values: Array) -> Array:
     """E11, E12 Q(s, a) = r(s, a) + γ E_{s′} V(s′) (S, A), V = 0 after an end; values (S,)."""
+    values = array(values)
     check_shape("values", values, (mdp.num_states,))
     return mdp.expected_reward + mdp.gamma * (mdp.continuing @ values).reshape(
         mdp.num_states, mdp.num_actions
@@ -76,7 +85,7 @@ def objective(mdp: TabularMDP, pi: Array) -> Array:
 
 def visits(mdp: TabularMDP, pi: Array, gamma: float) -> Array:
     """Σ_t γ^t P(s_t = s, not ended) (S,), solved."""
-    check_pi(mdp, pi)
+    pi, gamma = check_pi(mdp, pi), check_range("gamma", gamma, 0, 1)
     return _solve(mdp, pi, gamma, mdp.start, transposed=True)
 
 
@@ -129,7 +138,9 @@ def _resting(mdp: TabularMDP) -> Array:
 
 def _values_that_may_not_end(mdp: TabularMDP, pi: Array) -> Array:
     """V^π (S,), at γ = 1 also where π stays for ever in states that pay nothing: 0 there."""
-    stuck = mdp.never_ends(pi) if mdp.gamma == 1 else np.zeros(mdp.num_states, bool)
+    stuck = np.zeros(mdp.num_states, bool)
+    if mdp.gamma == 1:
+        stuck[mdp.never_ends(pi)] = True
     if not stuck.any():
         return state_values(mdp, pi)
     state, action = np.divmod(mdp.row, mdp.num_actions)
@@ -147,6 +158,7 @@ def logit_score(mdp: TabularMDP, pi: Array, psi: Array, discounted_visits: bool 
 
     = Σ_t γ^t P(s_t = s) π(a|s) (ψ(s, a) − Σ_b π(b|s) ψ(s, b)). discounted_visits=False drops γ^t.
     """
+    pi, psi = arrays(pi, psi)
     check_shape("psi", psi, (mdp.num_states, mdp.num_actions))
     visited = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)
     return visited[:, None] * pi * (psi - (pi * psi).sum(1, keepdims=True))
@@ -195,6 +207,8 @@ def bootstrap_bias(
     GAE changes by −e(s_t) + γ(1−λ) Σ_i (γλ)^i e(s_{t+1+i}); the first is a baseline. So the bias
     is E Σ γ^t ∇log π ψ with ψ(s, a) = γ(1−λ) E[y(s′)], y = (I − γλ P_π)⁻¹ error (footnote 6).
     """
+    error, lam = array(error), check_range("lam", lam, 0, 1)
+    check_shape("error", error, (mdp.num_states,))
     pi = policy.probs(theta, mdp.features)
     y = _solve(mdp, pi, mdp.gamma * lam, error, transposed=False)
     psi = mdp.gamma * (1 - lam) * (mdp.continuing @ y).reshape(pi.shape)

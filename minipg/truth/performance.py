@@ -6,9 +6,9 @@ KL(p‖q) = E_p log p/q, in nats, its direction in the arguments.
 
 import numpy as np
 
-from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp import TabularMDP, check_pi
 from minipg.truth import exact
-from minipg.validate import Array
+from minipg.validate import Array, arrays
 
 
 def performance_difference(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
@@ -16,6 +16,7 @@ def performance_difference(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 
     With d_π in place of d_π̃ it is L (errata 3). Source: Kakade & Langford 2002, lemma 6.1.
     """
+    pi_new = check_pi(mdp, pi_new)
     visited = exact.visits(mdp, pi_new, mdp.gamma)
     return float(visited @ (pi_new * exact.advantages(mdp, pi)).sum(1))
 
@@ -25,6 +26,7 @@ def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 
     Where π > 0 the sum is E_{a∼π} (π̃/π) A^π, as E32 writes it; it counts what π never does too.
     """
+    pi_new, pi = check_pi(mdp, pi_new), check_pi(mdp, pi)
     visited = exact.visits(mdp, pi, mdp.gamma)
     change = pi_new - pi  # for π̃, as E_{a∼π} A^π = 0: so L(π) is 0 to the bit
     return float(visited @ (change * exact.advantages(mdp, pi)).sum(1))
@@ -36,6 +38,7 @@ def kl(p: Array, q: Array) -> Array:
     As Σ p (x − log q/p), x = q/p − 1: no term is negative, and those of E36's tiny steps, which
     Σ p log p/q loses to rounding, keep their digits.
     """
+    p, q = arrays(p, q)
     some = p >= np.finfo(float).tiny
     x = np.divide(q - p, p, out=np.zeros(p.shape), where=some)
     ratio = np.divide(q, p, out=np.ones(p.shape), where=some)
@@ -84,6 +87,7 @@ def improve(mdp: TabularMDP, pi: Array) -> Array:
     """
     from scipy.optimize import minimize_scalar
 
+    pi = check_pi(mdp, pi)
     advantage, c = exact.advantages(mdp, pi), penalty(mdp, pi)
     visited = exact.visits(mdp, pi, mdp.gamma)
     if c == 0:  # L is the difference itself

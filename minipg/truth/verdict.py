@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, check_range, finite_array
+from minipg.validate import Array, check_count, check_range, finite_array
 
 Sample = Callable[[int, np.random.Generator], Array]  # n, rng ↦ n independent estimates (n, P)
 
@@ -118,11 +118,11 @@ def check_unbiased(
     """
     truth = finite_array("truth", truth, (None,))
     check_range("number of parameters", len(truth), 1)
-    check_range("bias", bias, 1e-300)
-    check_range("alpha", alpha, 1e-300, 0.5)
-    check_range("beta", beta, 1e-300, 0.5)
-    check_range("pilot", pilot, 100)
-    check_range("most", most, pilot)
+    bias = check_range("bias", bias, 1e-300)
+    alpha = check_range("alpha", alpha, 1e-300, 0.5)
+    beta = check_range("beta", beta, 1e-300, 0.5)
+    pilot = check_count("pilot", pilot, 100)
+    most = check_count("most", most, pilot)
     before, n = str(rng.bit_generator.state), pilot
     seen = _look(sample, truth, n, pilot, rng)
     if not seen.varies:

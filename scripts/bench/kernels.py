@@ -16,8 +16,8 @@ from bench.timing import Piece, Row, exponents, interleave
 from minipg.commands.oracle import grid_world
 from minipg.estimators.returns import gae, td_error
 from minipg.policies.build import gaussian_policy, softmax_policy
-from minipg.policies.heads import Softmax
 from minipg.policies.policy import Policy
+from minipg.policies.softmax import Softmax
 from minipg.steps.natural import fisher_product, uniform
 from minipg.truth import exact
 

@@ -23,7 +23,8 @@ from torch.func import grad, jvp, linearize, vjp, vmap
 from bench.kernels import Problem
 from bench.timing import Piece
 from bench.watch import Watch
-from minipg.policies.heads import LOG_2PI, Softmax
+from minipg.policies.gaussian import LOG_2PI
+from minipg.policies.softmax import Softmax
 
 torch.set_num_threads(1)
 VERSIONS = {"torch": torch.__version__, "stable_baselines3": sb3.__version__,
