@@ -9,11 +9,16 @@ from strategies import RNGS, mdps, problems
 
 from minipg.claims import s5_importance
 from minipg.estimators.baselines import constant_baseline, optimal_baseline, time_baseline
-from minipg.estimators.importance import decision_weights, importance_weight, self_normalized
+from minipg.estimators.importance import (
+    decision_weights,
+    importance_weight,
+    self_normalized,
+    self_normalized_weight,
+)
 from minipg.estimators.returns import discounts, reward_to_go
 from minipg.estimators.score_function import gradient, gradients
 from minipg.experience import enumeration
-from minipg.experience.batch import columns, moments
+from minipg.experience.batch import Batch, columns, moments
 from minipg.policies.build import softmax_policy
 from minipg.truth.contract import exact_moments
 
@@ -138,3 +143,29 @@ def test_moments_of_reinforce_add_up(problem):
                                atol=1e-9 * np.abs(problem.start.reward).max())  # fmt: skip
     np.testing.assert_allclose(np.diag(covariance), problem.variance(problem.estimates), rtol=1e-9,
                                atol=1e-12)  # fmt: skip
+
+
+@pytest.mark.equation("E27")
+@pytest.mark.pitfall(37)
+def test_self_normalised_weights_whose_logarithms_are_far_from_0():
+    """Games of 3,000 steps: every weight is e^±800 and more; their ratios are numbers."""
+    policy, steps = softmax_policy(1, 2), 3_000
+    theta = np.zeros(4)
+    for sign in (-1, 1):
+        log_prob = np.full((steps, 3), np.log(0.5) - sign * 0.5)
+        log_prob[0] -= np.log([1.0, 2.0, 5.0])
+        no = np.zeros((steps, 3), bool)
+        batch = Batch(np.zeros((steps + 1, 3, 1)), np.zeros((steps, 3), int), np.zeros((steps, 3)),
+                      no, no, ~no, log_prob, np.full(3, 1 / 3))  # fmt: skip
+        got = self_normalized_weight(policy, theta, batch)
+        np.testing.assert_allclose(got, 3 * np.array([1, 2, 5]) / 8, rtol=1e-9)
+        if sign == 1:
+            with pytest.raises(ValueError, match="importance weight .self_normalized_weight"):
+                importance_weight(policy, theta, batch)
+        else:
+            assert not importance_weight(policy, theta, batch).any()
+    for wrong in ([0.0, 0.0], [1.0, np.inf], [1.0, -1.0], [np.nan, 1.0], []):
+        with pytest.raises(ValueError, match="weight"):
+            self_normalized(np.array(wrong))
+    for unit in (1e-300, 1.0, 1e308):
+        np.testing.assert_allclose(self_normalized(unit * np.array([1.0, 0.5, 0.0])), [2, 1, 0])

@@ -160,7 +160,7 @@ def test_the_clipped_surrogate_and_its_gradient(drawn, rng, clip):
 
 @pytest.mark.pitfall(11)
 def test_what_the_clipped_surrogate_counts_at_its_ends_and_where_a_ratio_is_nan():
-    """A sample at 1 ± ε itself is inside; a NaN stays one, whatever the sign of ψ."""
+    """A sample at 1 ± ε itself is inside; a NaN is refused, whatever the sign of ψ."""
     policy, theta = softmax_policy(1, 2), np.zeros(4)
     obs, actions, half = np.zeros((4, 1)), np.zeros(4, int), np.log(0.5)
     psi = np.array([1.0, -1.0, 1.0, -1.0])
@@ -173,9 +173,31 @@ def test_what_the_clipped_surrogate_counts_at_its_ends_and_where_a_ratio_is_nan(
         assert gradient.any()
     for i in range(4):
         broken = np.where(np.arange(4) == i, np.nan, half)
-        value, gradient, _ = clipped_surrogate(policy, theta, obs, actions, broken, psi, 0.2)
-        assert np.isnan(value)
-        assert np.isnan(gradient).any()
+        with pytest.raises(ValueError, match=f"ratio.*1 of 4 that are not, the first nan.*{i},"):
+            clipped_surrogate(policy, theta, obs, actions, broken, psi, 0.2)
+
+
+@pytest.mark.equation("E47")
+@pytest.mark.pitfall(37)
+def test_an_infinite_ratio_is_clipped_or_refused_and_counts_nothing_where_psi_is_0():
+    """Log ratios of ±800: e^800 is no number, e^−800 is 0."""
+    policy, theta = softmax_policy(1, 2), np.zeros(4)
+    obs, actions, half = np.zeros((3, 1)), np.zeros(3, int), np.log(0.5)
+
+    def of(log_ratio, psi):
+        log_prob = half - np.array(log_ratio, float)
+        with np.errstate(all="raise", under="ignore"):
+            return clipped_surrogate(policy, theta, obs, actions, log_prob, np.array(psi), 0.2)
+
+    value, gradient, outside = of([800, 0, 0], [3.0, 1.0, 1.0])
+    assert value == pytest.approx((3 * 1.2 + 1 + 1) / 3)
+    assert outside == pytest.approx(1 / 3)
+    np.testing.assert_allclose(gradient, of([800, 0, 0], [0.0, 1.0, 1.0])[1])
+    assert of([800, 0, 0], [0.0, 1.0, 1.0])[0] == pytest.approx(2 / 3)
+    value, gradient, outside = of([-800, 0, 0], [-3.0, 1.0, 1.0])
+    assert value == pytest.approx((-3 * 0.8 + 1 + 1) / 3)
+    with pytest.raises(ValueError, match="ratio.*no clip bounds it .a smaller learning rate"):
+        of([800, 0, 0], [-1.0, 1.0, 1.0])
 
 
 def test_ppo_counts_its_epochs_and_stops_at_the_kl():

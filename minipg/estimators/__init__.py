@@ -2,6 +2,7 @@
 
 file            what                                                   equations
 returns         R, reward-to-go, δ, N-step, GAE, γ^t                   E01, E10, E14, E22–E25
+recursion       their sums over time, all steps at once
 score_function  Σ ∇log π ψ of a batch, or of each column               E05, E10, E11
 baselines       constant, by time, of lowest variance                  E08, E09
 importance      weights of games that another policy played            E04, E27
@@ -52,7 +53,9 @@ if TYPE_CHECKING:
     from minipg.estimators.importance import (
         decision_weights as decision_weights,
         importance_weight as importance_weight,
+        log_decision_weights as log_decision_weights,
         self_normalized as self_normalized,
+        self_normalized_weight as self_normalized_weight,
     )
     from minipg.estimators.returns import (
         discounted_sum as discounted_sum,

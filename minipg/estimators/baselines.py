@@ -32,7 +32,7 @@ def constant_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> 
     """E08 b = the mean of ψ over all steps (1, 1), or (1, B) with leave_one_out."""
     psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
-    weight = batch.weight * batch.valid
+    weight, psi = batch.weight * batch.valid, np.where(batch.valid, psi, 0)
     return _ratio_of_means((weight * psi).sum(0), weight.sum(0), leave_one_out)[None]
 
 
@@ -40,7 +40,7 @@ def time_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Arra
     """E08 b_t = the mean of ψ_t over the columns still running at t (T, 1), or (T, B)."""
     psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
-    weight = batch.weight * batch.valid
+    weight, psi = batch.weight * batch.valid, np.where(batch.valid, psi, 0)
     return _ratio_of_means(weight * psi, weight, leave_one_out)
 
 

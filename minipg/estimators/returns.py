@@ -7,53 +7,72 @@ and where the window ends it counts, and the sum stops there.
 
 import numpy as np
 
-from minipg.validate import Array, array, arrays, check_count, check_range
+from minipg.estimators.recursion import backward_recursion, first_terms
+from minipg.validate import (
+    LARGEST,
+    Array,
+    array,
+    arrays,
+    check_count,
+    check_finite,
+    check_range,
+    check_shape,
+    finite_array,
+    power_of_two,
+)
 
 
-def discounted_sum(x: Array, ends: Array, rate: float) -> Array:
+def discounted_sum(x: Array, ends: Array, rate: float | Array) -> Array:
     """Σ_{i≥0} rate^i x[t+i] (T, B), to the end of the episode of step t or of the window.
 
-    That is y_t = x_t + rate · y_{t+1}, without its last term where the episode ends.
+    That is y_t = x_t + rate · y_{t+1}, without its last term where the episode ends. rate: a
+    number, or one a step (T, B). x of one column may be (T,), and so the rest.
 
     >>> discounted_sum(np.ones((3, 1)), np.zeros((3, 1), bool), 0.5).ravel().tolist()
     [1.75, 1.5, 1.0]
     """
-    return backward_recursion(array(x), check_range("rate", rate), np.logical_not(ends))
+    x, ends = arrays(x, ends)
+    check_shape("ends", ends, x.shape)
+    return backward_recursion(x, _rate("rate", rate, x, -LARGEST, LARGEST), np.logical_not(ends))
 
 
-def backward_recursion(x: Array, rate: float, going_on: Array) -> Array:
-    """y_t = x_t + rate · going_on_t · y_{t+1} (T, B), 0 after the window: in log₂ T passes, not T.
-
-    Before a pass y_t holds its first n terms and reach_t = Π_{i<n} rate · going_on_{t+i}, so that
-    y_t + reach_t y_{t+n} are the first 2n.
-    """
-    y, reach, n = np.array(x, np.result_type(x, 1.0)), rate * going_on, 1
-    while n < len(y):
-        y[:-n] += reach[:-n] * y[n:]
-        reach[:-n] *= reach[n:]
-        n *= 2
-    return y
+def _rate(
+    name: str, value: float | Array, x: Array, low: float = 0, high: float = 1
+) -> float | Array:
+    """A number in range, or one for each of x; else ValueError."""
+    if np.ndim(value) == 0:
+        return check_range(name, value, low, high)
+    rates = finite_array(name, value, x.shape)
+    check_range(name, float(rates.min()), low, high)
+    check_range(name, float(rates.max()), low, high)
+    return rates
 
 
-def reward_to_go(rewards: Array, ends: Array, gamma: float) -> Array:
+def reward_to_go(rewards: Array, ends: Array, gamma: float | Array) -> Array:
     """E10, E15 G_t = Σ_{t'≥t} γ^{t'−t} rewards[t'] (T, B): of whole episodes, without a critic."""
-    return discounted_sum(rewards, ends, check_range("gamma", gamma, 0, 1))
+    return discounted_sum(rewards, ends, _rate("gamma", gamma, array(rewards)))
 
 
-def td_error(rewards: Array, values: Array, terminated: Array, valid: Array, gamma: float) -> Array:
-    """E14 δ_t = r + γ V(s′) − V(s) (T, B); 0 on rows that are no data.
+def td_error(
+    rewards: Array, values: Array, terminated: Array, valid: Array, gamma: float | Array
+) -> Array:
+    """E14 δ_t = r + γ V(s′) − V(s) (T, B); 0 on rows that are no data, whatever they hold.
 
     >>> values = np.array([[1.0], [2.0], [4.0]])
     >>> flags = np.array([[False], [True]])
     >>> td_error(np.ones((2, 1)), values, flags, np.ones((2, 1), bool), 0.5).ravel().tolist()
     [1.0, -1.0]
     """
-    rewards, values, valid = arrays(rewards, values, valid)
-    gamma, going_on = check_range("gamma", gamma, 0, 1), np.logical_not(terminated)
-    return valid * (rewards + gamma * going_on * values[1:] - values[:-1])
+    rewards, values, terminated, valid = arrays(rewards, values, terminated, valid)
+    gamma = _rate("gamma", gamma, rewards)
+    check_shape("values", values, (len(rewards) + 1, *rewards.shape[1:]))
+    check_shape("terminated", terminated, rewards.shape)
+    check_shape("valid", valid, rewards.shape)
+    following = np.where(terminated, 0, values[1:])
+    return np.where(valid, rewards + gamma * following - values[:-1], 0)
 
 
-def gae(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
+def gae(delta: Array, ends: Array, gamma: float | Array, lam: float) -> Array:
     """E24 A_GAE = Σ_i (γλ)^i δ_{t+i} (T, B).
 
     E25: λ = 0 is A2C's δ_t; λ = 1 is E21's Σ γ^i r − V(s_t), with γ^n V of where it was cut off.
@@ -63,28 +82,19 @@ def gae(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
     >>> gae(np.ones((3, 1)), np.zeros((3, 1), bool), 1.0, 0.5).ravel().tolist()
     [1.75, 1.5, 1.0]
     """
-    gamma, lam = check_range("gamma", gamma, 0, 1), check_range("lam", lam, 0, 1)
+    gamma, lam = _rate("gamma", gamma, array(delta)), check_range("lam", lam, 0, 1)
     return discounted_sum(delta, ends, gamma * lam)
 
 
-def n_step_advantage(delta: Array, ends: Array, gamma: float, n: int) -> Array:
+def n_step_advantage(delta: Array, ends: Array, gamma: float | Array, n: int) -> Array:
     """E22 A_(N) = Σ_{i<N} γ^i r + γ^N V(s_{t+N}) − V(s_t) = Σ_{i<N} γ^i δ_{t+i} (T, B).
 
-    Fewer steps where the episode or the window ends before. As Σ_{i≥0} γ^i δ_{t+i} less γ^N times
-    the same sum from t + N, so the cost does not depend on N.
+    Fewer steps where the episode or the window ends before.
     """
-    gamma, n = check_range("gamma", gamma, 0, 1), check_count("n", n, 1)
-    trace = discounted_sum(delta, ends, gamma)
-    return trace - gamma**n * steps_later(trace, array(ends), n)
-
-
-def steps_later(x: Array, ends: Array, n: int) -> Array:
-    """x[t+n] (T, B); 0 where the episode of step t, or the window, has ended before."""
-    n = min(n, len(x))
-    ended_before = np.cumsum(ends, 0) - ends  # (T, B), how many ends lie before step t
-    later = np.zeros_like(x)
-    later[: len(x) - n] = np.where(ended_before[n:] == ended_before[:-n], x[n:], 0)
-    return later
+    delta, ends = arrays(delta, ends)
+    check_shape("ends", ends, delta.shape)
+    n, gamma = check_count("n", n, 1), _rate("gamma", gamma, delta)
+    return first_terms(delta, gamma, np.logical_not(ends), min(n, len(delta)))
 
 
 def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
@@ -99,21 +109,36 @@ def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
     return sum((w * a for w, a in zip(weights, parts, strict=True)), start=lam**steps * parts[-1])
 
 
-def normalize(psi: Array, valid: Array) -> Array:
-    """(ψ − mean)/(std + 1e-8) over the valid rows (T, B), 0 elsewhere.
+def normalize(psi: Array, valid: Array, ddof: int = 0) -> Array:
+    """(ψ − mean)/(std + 1e-8) over the valid rows (T, B), 0 elsewhere, whatever stands there.
 
-    No unbiased baseline: mean and scale see the sample's own ψ. One sample alone becomes 0.
+    No unbiased baseline: mean and scale see the sample's own ψ. What is equal up to the rounding
+    of its dtype, one sample alone say, becomes 0. The std is over n, or n − 1 with ddof = 1.
     """
     psi, valid = array(psi), np.asarray(valid, bool)
-    chosen = psi[valid] if valid.any() else np.zeros(1)
-    return valid * (psi - chosen.mean()) / (chosen.std() + 1e-8)
+    check_shape("valid", valid, psi.shape)
+    check_range("ddof", ddof, 0, 1)
+    chosen = psi[valid] / 1.0
+    check_finite("psi", chosen)
+    unit = chosen.dtype.type(max(1, power_of_two(chosen)))  # in which no square overflows
+    chosen = chosen / unit
+    rounding = 8 * np.finfo(chosen.dtype).eps * np.abs(chosen).max(initial=0)
+    if not len(chosen) or np.ptp(chosen) <= rounding:
+        return np.zeros(psi.shape, chosen.dtype)
+    scale = chosen.std(ddof=ddof) + 1e-8 / unit
+    return np.where(valid, (psi / unit - chosen.mean()) / scale, 0)
+
+
+def _rows(ends: Array) -> Array:
+    """0 … T − 1, along the first of the axes of ends."""
+    return np.arange(len(ends)).reshape(-1, *[1] * (ends.ndim - 1))
 
 
 def first_step(ends: Array) -> Array:
     """(T, B): the row in which the episode of row t begins."""
     ends = array(ends)
     begins = np.concatenate([np.ones_like(ends[:1]), ends[:-1]])
-    return np.maximum.accumulate(begins * np.arange(len(ends))[:, None])
+    return np.maximum.accumulate(begins * _rows(ends))
 
 
 def steps_since_start(ends: Array) -> Array:
@@ -122,19 +147,27 @@ def steps_since_start(ends: Array) -> Array:
     >>> steps_since_start(np.array([[False], [True], [False], [False]])).ravel().tolist()
     [0, 1, 0, 1]
     """
-    return np.arange(len(ends))[:, None] - first_step(ends)
+    ends = array(ends)
+    return _rows(ends) - first_step(ends)
 
 
-def discounts(ends: Array, gamma: float) -> Array:
+def discounts(ends: Array, gamma: float | Array) -> Array:
     """γ^t (T, B), the factor before ∇log π(a_t|s_t) that sections 1–4 of the slides drop.
 
     Without it and with γ < 1, E Σ_t ∇log π G_t is the gradient of no function
-    (Nota & Thomas 2020, arXiv 1906.07073): errata 7.
+    (Nota & Thomas 2020, arXiv 1906.07073): errata 7. Where γ is one a step it is their product.
     """
-    return np.power(check_range("gamma", gamma, 0, 1), steps_since_start(ends))
+    ends = array(ends)
+    rate = _rate("gamma", gamma, ends)
+    if isinstance(rate, float):
+        return np.power(rate, steps_since_start(ends))
+    product = np.ones(ends.shape)
+    for t in range(1, len(ends)):
+        product[t] = np.where(ends[t - 1], 1, product[t - 1] * rate[t - 1])
+    return product
 
 
-def total_return(rewards: Array, ends: Array, gamma: float) -> Array:
+def total_return(rewards: Array, ends: Array, gamma: float | Array) -> Array:
     """E01 R = Σ_t γ^t rewards[t] of the whole episode, written at each of its steps (T, B).
 
     >>> total_return(np.ones((3, 1)), np.zeros((3, 1), bool), 0.5).ravel().tolist()

@@ -17,7 +17,8 @@ def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> f
     """
     psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
-    return float((batch.weight * batch.valid * ratio(policy, theta, batch) * psi).sum())
+    each = np.where(batch.valid, ratio(policy, theta, batch) * psi, 0)
+    return float((batch.weight * each).sum())
 
 
 def batch_surrogate_gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
@@ -56,11 +57,14 @@ def clipped_surrogate(
     check_shape("psi", psi, obs.shape[:-1])
     check_finite("psi", psi)
     eta, tape = policy.forward(theta, obs)
-    rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
+    with np.errstate(over="ignore"):  # an infinite ρ is clipped, or refused below
+        rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
     up = psi > 0
     bound = np.where(up, 1 + clip, 1 - clip)  # that of the two which the minimum may take
     outside = np.where(up, rho > bound, rho < bound)
-    value = (np.where(outside, bound, rho) * psi).mean()
-    inside = np.where(outside, 0.0, rho) * psi / len(obs)
+    taken, none = np.where(outside, bound, rho), np.zeros(len(obs))
+    value = np.multiply(taken, psi, out=none.copy(), where=psi != 0).mean()
+    inside = np.multiply(rho, psi, out=none, where=(psi != 0) & ~outside) / len(obs)
+    check_finite("ratio π/π_k times ψ, where no clip bounds it (a smaller learning rate?)", inside)
     deta = inside[:, None].astype(theta.dtype) * policy.head.score(eta, actions)
     return float(value), policy.vjp(theta, tape, deta), np.count_nonzero(outside) / len(obs)
