@@ -94,3 +94,16 @@ def test_check_mean_looks_at_every_component():
 def test_check_mean_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         check_mean(*arguments)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e160, 1e300])
+def test_check_mean_is_the_same_in_every_unit(unit):
+    """No square in it over- or underflows, so no verdict turns."""
+    rng = np.random.default_rng(0)
+    samples, width = rng.random((1000, 2)), np.ones(2)
+    for expected, accepted in ((np.full(2, 0.5), True), (np.array([0.5, 0.9]), False)):
+        plain = check_mean(samples, expected, width, 1e-6)
+        got = check_mean(samples * unit, expected * unit, width * unit, 1e-6)
+        assert got.accepted == plain.accepted == accepted
+        assert got.distance == pytest.approx(plain.distance * unit, rel=1e-9)
+        assert got.radius == pytest.approx(plain.radius * unit, rel=1e-9)

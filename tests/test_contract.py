@@ -376,3 +376,33 @@ def test_the_limits_of_an_exact_verdict(p):
     count = len(p.batch.weight)
     assert check_exact(reinforce(p), p.batch, p.gradient).n == count
     assert check_exact(of_batch(p, shared(True)), p.batch, p.gradient, games=2).n == count**2
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-160, 1e160, 1e200])
+def test_verdicts_are_the_same_in_every_unit_of_the_rewards(p, unit):
+    """Estimates whose squares over- or underflow: the right one passes, γ^t dropped does not."""
+    batch = dataclasses.replace(p.batch, rewards=p.batch.rewards * unit)
+    right, wrong = reinforce(p), lambda batch: 1.01 * reinforce(p)(batch)
+    for estimator in (right, wrong):
+        plain = check_exact(estimator, p.batch, p.gradient)
+        got = check_exact(estimator, batch, p.gradient * unit)
+        assert got.unbiased == plain.unbiased == (estimator is right)
+        if not plain.unbiased:
+            assert got.distance == pytest.approx(plain.distance * unit, rel=1e-6)
+    mean, _ = exact_moments(right, p.batch)
+    if unit > 1:
+        with pytest.raises(ValueError, match="covariance .estimates are too large: another unit"):
+            exact_moments(right, dataclasses.replace(batch, rewards=batch.rewards * 1e50))
+    else:
+        np.testing.assert_allclose(exact_moments(right, batch)[0], mean * unit, rtol=1e-9)
+
+    def sample(n, rng, factor):
+        return unit * (factor + rng.random((n, 2)) - 0.5)
+
+    truth = np.array([unit, 0.0])
+    for factor, unbiased in ((np.array([1.0, 0]), True), (np.array([1.0, 0.1]), False)):
+        got = check_unbiased(lambda n, rng, f=factor: sample(n, rng, f), truth, 0.05 * unit,
+                             np.random.default_rng(0))  # fmt: skip
+        assert got.unbiased == unbiased
+        assert 0 < got.radius < 0.1 * unit
+        np.testing.assert_allclose(got.mean, unit * factor, atol=0.05 * unit)

@@ -196,3 +196,69 @@ def test_no_action_of_probability_0_is_drawn_even_by_a_waiting_time_of_0():
         head, eta = Softmax(2), np.array([[low, 0]], dtype)
         assert head.probs(eta)[0, 0] == 0
         assert head.sample(eta, Zero()).tolist() == [1]
+
+
+@given(RNGS, st.sampled_from([1e-1, 1e-3, 1e-6, 1e-9]), st.sampled_from(["f4", "f8"]))
+@pytest.mark.equation("E41")
+def test_the_kl_of_near_policies_keeps_its_digits(rng, size, dtype):
+    """Against ½ dᵀFd to third order, in either dtype; never negative; 0 to the bit of itself."""
+    for head, width in ((Softmax(4), 4), (MultiSoftmax((3, 2)), 5), (Gaussian(2), 4)):
+        p = rng.standard_normal((5, width)).astype(dtype)
+        q = (p + size * rng.standard_normal(p.shape)).astype(dtype)
+        d = q.astype("f8") - p
+        quadratic = 0.5 * np.einsum("ni,nij,nj->n", d, head.fisher(p.astype("f8")), d)
+        rounding = 2 * np.finfo(dtype).eps
+        scale = np.abs(d).max(-1) + rounding  # the third order, relative to the second
+        for got in (head.kl(p, q), head.kl(q, p)):
+            assert got.dtype == dtype
+            assert (got >= 0).all()
+            flat = 0.02 * (d**2).sum(-1)  # a direction in which π hardly changes
+            error = np.abs(got - quadratic)
+            assert (error <= 6 * scale * np.maximum(quadratic, flat)).all()
+        assert not head.kl(p, p).any()
+
+
+@given(RNGS)
+def test_kls_of_near_and_far_logits_are_one_function(rng):
+    """On both sides of where the formula changes, against the sum in long double."""
+    head = Softmax(3)
+    p = rng.standard_normal((4, 3))
+    for size in (0.5, 0.9, 1.0, 1.1, 3.0, 40.0):
+        q = p + size * rng.uniform(-1, 1, p.shape)
+        a, b = (x.astype(np.longdouble) for x in (p, q))
+        a, b = (x - np.log(np.exp(x).sum(-1, keepdims=True)) for x in (a, b))
+        expected = (np.exp(a) * (a - b)).sum(-1)
+        np.testing.assert_allclose(head.kl(p, q), expected.astype(float), rtol=1e-11)
+
+
+def test_actions_that_are_masked_away():
+    """Logits of −∞: no NaN in entropy, its gradient, KL, score; the rest is without them."""
+    mask, eta = (
+        np.array([True, False, True, True, False]),
+        np.array([0.3, -np.inf, -1.0, 2.0, -np.inf]),
+    )
+    other = np.where(mask, [0.1, 0, 0.4, 1.0, 0], -np.inf)
+    head, few = Softmax(5), Softmax(3)
+    with np.errstate(all="raise", under="ignore"):
+        assert head.entropy(eta) == pytest.approx(few.entropy(eta[mask]))
+        gradient = head.entropy_gradient(eta)
+        np.testing.assert_allclose(gradient[mask], few.entropy_gradient(eta[mask]))
+        assert not gradient[~mask].any()
+        assert head.kl(eta, other) == pytest.approx(few.kl(eta[mask], other[mask]))
+        score = head.score(eta[None], np.array([2]))
+        np.testing.assert_allclose(score[0, mask], few.score(eta[None, mask], np.array([1]))[0])
+        assert not score[0, ~mask].any()
+    more = np.where(np.arange(5) == 1, 0.5, eta)  # one more action: what it takes is all KL
+    prob = head.probs(more)[1]
+    assert head.kl(eta, more) == pytest.approx(-np.log1p(-prob))
+    assert head.kl(more, eta) == np.inf
+    drawn = head.sample(np.tile(eta, (1000, 1)), np.random.default_rng(0))
+    assert set(drawn.tolist()) <= {0, 2, 3}
+
+
+def test_actions_in_other_forms_are_refused_with_what_to_do():
+    head = Softmax(3)
+    with pytest.raises(ValueError, match=r"got \(4, 1\): take actions\[..., 0\]"):
+        head.check_actions(np.zeros((4, 1), int), (4,))
+    with pytest.raises(ValueError, match=r"got dtype float64: take actions.astype\(int\)"):
+        head.check_actions(np.zeros(4), (4,))

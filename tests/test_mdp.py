@@ -104,7 +104,8 @@ def test_tables_that_are_none_are_refused():
         ((p, r * np.nan, start, 0.9), "reward: expected finite"),
         ((p, r, start * 2, 0.9), "start: expected a sum of 1, got 2"),
         ((p[0], r, start, 0.9), "transition: expected shape"),
-        ((p[:, :, :2], r, start, 0.9), "transition: expected shape"),
+        ((p[:, :, :2], r, start, 0.9), "reward: expected shape"),  # (A, S, S) then
+        ((p[:, :, :1], r, start, 0.9), r"transition: expected shape .S, A, S., or .A, S, S."),
         ((p, r[:2], start, 0.9), "reward: expected shape"),
         ((p, r, start[:2], 0.9), "start: expected shape"),
         ((p, "many", start, 0.9), "reward: expected"),
@@ -345,3 +346,20 @@ def test_the_first_and_the_last_number_a_generator_draws_stay_within_their_row(d
         envs.step(np.full(7, action))
         entry = mdp.first[row] if drawn == 0 else mdp.first[row + 1] - 1
         np.testing.assert_array_equal(envs._state, mdp.next_state[entry])
+
+
+def test_a_matrix_for_each_action_is_known_where_there_are_fewer_states_or_more():
+    """(A, S, S) gives the table that (S, A, S) gives; a cube is (S, A, S), as documented."""
+    rng = np.random.default_rng(0)
+    for n, a in ((3, 2), (2, 5)):
+        p, r = rng.dirichlet(np.ones(n), (n, a)), rng.standard_normal((n, a, n))
+        start, pi = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(a), n)
+        expected = exact.state_values(TabularMDP.from_arrays(p, r, start, 0.9), pi)
+        other = (r.swapaxes(0, 1), r, (p * r).sum(2))
+        for reward in other:
+            mdp = TabularMDP.from_arrays(p.swapaxes(0, 1), reward, start, 0.9)
+            assert mdp.num_actions == a
+            np.testing.assert_allclose(exact.state_values(mdp, pi), expected, rtol=1e-10)
+    cube = rng.dirichlet(np.ones(2), (2, 2))
+    mdp = TabularMDP.from_arrays(cube, np.zeros((2, 2)), np.eye(2)[0], 0.9)
+    np.testing.assert_allclose(mdp.continuing.toarray().reshape(2, 2, 2), cube)

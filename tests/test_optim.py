@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from strategies import RNGS
 
-from minipg.steps.optim import adam, adam_init, sgd
+from minipg.steps.optim import adam, adam_init, clip_norm, rmsprop, rmsprop_init, sgd
 
 
 @given(RNGS)
@@ -36,3 +36,31 @@ def test_adam_keeps_float32():
     theta = np.ones(3, np.float32)
     new, state = adam(theta, theta, adam_init(theta), 0.01)
     assert {new.dtype, state.mean.dtype, state.square.dtype} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(("step", "state"), [(adam, adam_init), (rmsprop, rmsprop_init)])
+@pytest.mark.parametrize(("dtype", "largest"), [("f4", 3e19), ("f8", 2e154)])
+def test_a_gradient_whose_square_is_no_number_is_refused_and_not_lost(step, state, dtype, largest):
+    """g/√g² would be 0, a step of nothing in silence; below that size the step is its sign."""
+    theta = np.zeros(2, dtype)
+    with pytest.raises(
+        ValueError, match=f"square of the gradient, in float{8 * int(dtype[1])} .*1 of 2"
+    ):
+        step(theta, np.array([largest, 1.0], dtype), state(theta), 0.5)
+    new, _ = step(theta, np.array([largest / 4, -largest / 4], dtype), state(theta), 0.5)
+    assert new[0] == -new[1] > 0.1
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1.0, 1e170, 1.7e308])
+def test_a_gradient_of_any_size_is_shortened_along_itself(unit):
+    direction = np.array([0.6, -0.8, 0.0, 0.0])
+    for most in (0.5, 1e9):
+        got = clip_norm(unit * direction, most)
+        np.testing.assert_allclose(got, min(most, unit) * direction, rtol=1e-12)
+    largest = np.full(4, np.finfo(np.float64).max)  # whose norm is above it
+    np.testing.assert_allclose(clip_norm(largest, 2.0), np.ones(4))
+    np.testing.assert_allclose(clip_norm(largest / 2, 2.0), np.ones(4))
+    single = np.full(4, np.finfo(np.float32).max)
+    np.testing.assert_allclose(clip_norm(single, 2.0), np.ones(4), rtol=1e-6)
+    with pytest.raises(ValueError, match="gradient: expected finite"):
+        clip_norm(np.array([1.0, np.inf]), 1.0)

@@ -520,3 +520,22 @@ def test_the_line_search_halves_ten_times_and_no_more():
         assert tried == [2.0**-i for i in range(10)]
         assert result.accepted == (accepted_at == 10)
         assert result.tried == 10
+
+
+@pytest.mark.parametrize(
+    ("dtype", "unit"),
+    [("f8", 1e-300), ("f8", 1e-170), ("f8", 1e200), ("f4", 1e-36), ("f4", 1e-23), ("f4", 1e36)],
+)
+@pytest.mark.equation("E44")
+def test_conjugate_gradients_solve_in_every_unit(dtype, unit):
+    """‖b‖² over- or underflows: the answer is the unit's times that of b, with its reason."""
+    rng = np.random.default_rng(0)
+    half = rng.standard_normal((4, 4))
+    h = (half @ half.T + np.eye(4)).astype(dtype)
+    b = rng.standard_normal(4).astype(dtype)
+    tolerance = 1e-10 if dtype == "f8" else 1e-5
+    plain, got = (conjugate_gradients(lambda v: h @ v, x, 20, tolerance)
+                  for x in (b, b * h.dtype.type(unit)))  # fmt: skip
+    assert got.reason == plain.reason == "converged"
+    assert got.iterations == plain.iterations
+    np.testing.assert_allclose(got.x / h.dtype.type(unit), plain.x, rtol=1e-4, atol=1e-5)

@@ -101,7 +101,7 @@ EQUATIONS = (
         "may take the action at all (else Σ_a π̃ A^π)."),
     Statement("E33", S5, "L(π̃) = 1/(1−γ) E_{s∼d_π} E_{a∼π} (π̃/π) A^π",
         "The surrogate objective: states of the old policy in place of the new one's, so that "
-        "data at hand say what a step would gain."),
+        "data at hand say what a step would gain (Σ_a π̃ A^π where π is 0)."),
     Statement("E34", S5, "|J(π̃) − J(π) − L(π̃)| ≤ C max_s KL, C = 4εγ/(1−γ)², ε = max |A^π|",
         "How wrong the surrogate can be: at most a constant times the largest Kullback–Leibler "
         "divergence of the two policies in any state (by Pinsker's inequality)."),

@@ -30,9 +30,16 @@ class Softmax:
     def check_actions(self, actions: Array, leading: tuple[int, ...]) -> None:
         """Raise ValueError unless actions are whole numbers in [0, n) of shape `leading`."""
         actions = array(actions)
+        if actions.shape == (*leading, 1):
+            raise ValueError(
+                f"actions: expected shape {leading}, got {actions.shape}: take actions[..., 0]"
+            )
         check_shape("actions", actions, leading)
         if actions.dtype.kind not in "iu":
-            raise ValueError(f"actions: expected whole numbers, got dtype {actions.dtype}")
+            raise ValueError(
+                f"actions: expected whole numbers, got dtype {actions.dtype}: take "
+                "actions.astype(int)"
+            )
         if actions.size and not (actions.min() >= 0 and actions.max() < self.n):
             raise ValueError(
                 f"actions: expected 0 … {self.n - 1}, got {actions.min()} … {actions.max()}"
@@ -93,24 +100,25 @@ class Softmax:
         p, q = arrays(p, q)
         dtype = np.result_type(p, q)
         p, q = (x.astype(np.result_type(x, np.float64)) for x in (p, q))
-        log_p, log_q = self.log_probs(p), self.log_probs(q)
+        prob, other = self.probs(p), self.probs(q)
         with np.errstate(over="ignore", invalid="ignore"):  # −∞ − −∞ where neither acts
-            d = self.log_ratio(p, q, np.exp(log_p), log_q - log_p)
-            kl = np.where(np.exp(log_p) != 0, np.exp(log_p) * excess(d), np.exp(log_q)).sum(-1)
-        return kl.astype(dtype)
+            terms = prob * excess(self.log_ratio(p, q))
+        return np.where(prob != 0, terms, other).sum(-1).astype(dtype)
 
-    def log_ratio(self, p: Array, q: Array, prob: Array, far: Array) -> Array:
-        """log q − log p (..., n) of near logits by their change, which loses nothing; else `far`.
+    def log_ratio(self, p: Array, q: Array) -> Array:
+        """log q − log p (..., n); of near logits by their change, which loses no digits.
 
         The change is taken from its mean under p, so that the rest is log Σ p e^change ≥ 0.
         """
+        log_p, log_q = self.log_probs(p), self.log_probs(q)
+        prob = np.exp(log_p)
         change = np.where(prob != 0, q - p, 0)
         change = change - (prob * change).sum(-1, keepdims=True)
-        near = ((np.abs(change) < 1) & (prob != 0)).all(-1, keepdims=True)
+        alike = (prob != 0) | (np.exp(log_q) == 0)  # no action that q takes and p does not
+        near = (alike & ~(np.abs(change) >= 1)).all(-1, keepdims=True)
         change = np.where(near, change, 0)
-        return np.where(
-            near, change - np.log1p((prob * excess(change)).sum(-1, keepdims=True)), far
-        )
+        rest = np.log1p((prob * excess(change)).sum(-1, keepdims=True))
+        return np.where(near, change - rest, log_q - log_p)
 
     def fisher(self, eta: Array) -> Array:
         """E score scoreᵀ = diag(π) − π πᵀ (..., n, n)."""

@@ -137,6 +137,7 @@ class TabularMDP:
     ) -> "TabularMDP":  # fmt: skip
         """transition (S, A, S), reward (S, A) or (S, A, S), start (S,), terminal (S,) booleans.
 
+        (A, S, S) is known by S ≠ A; with as many states as actions give swapaxes(0, 1) of it.
         Entering a terminal state ends the episode; what its own rows say does not matter.
         """
         entries, (n, num_actions) = tables.of_arrays(transition, reward, terminal)

@@ -18,10 +18,21 @@ from minipg.validate import Array, array, check_shape, finite_array
 def of_arrays(
     transition: Array, reward: Array, terminal: Array | None
 ) -> tuple[Entries, tuple[int, int]]:
-    """Entries, S and A of transition (S, A, S), reward (S, A) or (S, A, S), terminal (S,)."""
+    """Entries, S and A of transition (S, A, S), reward (S, A) or (S, A, S), terminal (S,).
+
+    transition, and a reward of three axes, may be (A, S, S) where S ≠ A tells.
+    """
     transition = finite_array("transition", transition, (None, None, None))
+    first, n, last = transition.shape
+    if n == last != first:  # (A, S, S), as of toolboxes that keep a matrix for each action
+        transition = transition.swapaxes(0, 1)
+        reward = array(reward)
+        reward = reward.swapaxes(0, 1) if reward.shape == (first, n, n) else reward
     n, a, _ = transition.shape
-    check_shape("transition", transition, (n, a, n))
+    if transition.shape != (n, a, n):
+        raise ValueError(
+            f"transition: expected shape (S, A, S), or (A, S, S), got {transition.shape}"
+        )
     reward = finite_array("reward", reward, (n, a, n) if np.ndim(reward) == 3 else (n, a))
     reward = reward if reward.ndim == 3 else np.repeat(reward[:, :, None], n, axis=2)
     terminal = np.zeros(n, bool) if terminal is None else array(terminal)

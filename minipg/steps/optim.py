@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, array, arrays, check_finite, check_range
+from minipg.validate import Array, array, arrays, check_finite, check_range, power_of_two
 
 
 def sgd_init(theta: Array) -> None:
@@ -25,6 +25,9 @@ def clip_norm(gradient: Array, most: float) -> Array:
     length = norm(gradient)
     if not np.isfinite(length):
         check_finite("gradient", gradient)
+        gradient = gradient / gradient.dtype.type(power_of_two(gradient))
+        length = norm(gradient)
+        return gradient * gradient.dtype.type(most / length)
     return gradient * gradient.dtype.type(most / length) if length > most else gradient
 
 
@@ -34,6 +37,14 @@ def norm(x: Array) -> float:
     if not np.isfinite(largest):
         return largest
     return largest * float(np.linalg.norm(x / x.dtype.type(largest)))
+
+
+def squared(gradient: Array) -> Array:
+    """g²; ValueError where it is no number in its dtype, as g/√g² would be 0 then."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = gradient**2
+    check_finite(f"square of the gradient, in {square.dtype} (smaller rewards?)", square)
+    return square
 
 
 def rmsprop_init(theta: Array) -> Array:
@@ -61,7 +72,7 @@ def rmsprop(
     theta, gradient, square = arrays(theta, gradient, square)
     learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, 0)
     decay = check_range("decay", decay, 0, 1)
-    square = decay * square + (1 - decay) * gradient**2
+    square = decay * square + (1 - decay) * squared(gradient)
     return theta + learning_rate * gradient / (np.sqrt(square) + eps), square
 
 
@@ -100,7 +111,7 @@ def adam(
     beta1, beta2 = check_range("beta1", beta1, 0, 1), check_range("beta2", beta2, 0, 1)
     n = state.steps + 1
     mean = beta1 * state.mean + (1 - beta1) * gradient
-    square = beta2 * state.square + (1 - beta2) * gradient**2
+    square = beta2 * state.square + (1 - beta2) * squared(gradient)
     unbiased_mean, unbiased_square = mean / (1 - beta1**n), square / (1 - beta2**n)
     step = learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + eps)
     return theta + step, AdamState(mean, square, n)

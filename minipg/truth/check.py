@@ -8,7 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import TINY, Array, array, arrays, check_count, check_range, finite_array
+from minipg.validate import (
+    TINY,
+    Array,
+    array,
+    arrays,
+    check_count,
+    check_range,
+    finite_array,
+    power_of_two,
+)
 
 
 def central_difference(f: Callable[[Array], Array], x: Array, v: Array, h: float = 1e-5) -> Array:
@@ -77,10 +86,12 @@ def check_mean(samples: Array, expected: Array, width: Array, alpha: float) -> M
     spread = np.ptp(samples, 0)
     if (spread > width + 1e-9 * np.abs(samples).max(0)).any():
         raise ValueError(f"width: expected at least the samples' {spread}, got {width}")
+    unit = max(power_of_two(x) for x in (samples, expected, width))  # no square overflows in it
+    samples, expected, width = samples / unit, expected / unit, width / unit
     log_term = np.log(4 * p / alpha)
     radius = np.sqrt(2 * samples.var(0, ddof=1) * log_term / n) + 7 * width * log_term / (3 * n - 3)
     radius += 1e-12 * np.abs(expected) + 1e-300  # rounding, where nothing varies
     distance = np.abs(samples.mean(0) - expected)
     worst = int(np.argmax(distance / radius))
     accepted = bool((distance <= radius).all())
-    return MeanVerdict(accepted, float(distance[worst]), float(radius[worst]), worst)
+    return MeanVerdict(accepted, float(distance[worst] * unit), float(radius[worst] * unit), worst)

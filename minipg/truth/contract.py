@@ -38,8 +38,16 @@ from dataclasses import replace
 import numpy as np
 
 from minipg.experience.batch import Batch, columns, moments
+from minipg.steps.optim import norm
 from minipg.truth.verdict import Sample, Verdict
-from minipg.validate import Array, check_count, check_range, finite_array
+from minipg.validate import (
+    Array,
+    check_count,
+    check_finite,
+    check_range,
+    finite_array,
+    power_of_two,
+)
 
 Estimator = Callable[[Batch], Array]
 
@@ -101,6 +109,17 @@ def exact_moments(
     ValueError for what estimates refuses, and for a constant: the same to the bit for every
     trajectory and for other rewards. Where there is only one trajectory nothing need vary.
     """
+    unit, mean, covariance = _moments_in_a_unit(estimator, batch, games, most)
+    with np.errstate(over="ignore"):
+        covariance = covariance * unit * unit
+    check_finite("covariance (estimates are too large: another unit of rewards)", covariance)
+    return mean * unit, covariance
+
+
+def _moments_in_a_unit(
+    estimator: Estimator, batch: Batch, games: int, most: int = 200_000
+) -> tuple[float, Array, Array]:
+    """A power of two near the largest estimate, and exact_moments in it: no square overflows."""
     games, most = check_count("games", games, 1), check_count("most", most, 1)
     check_range("sum of the batch's weight", float(batch.weight.sum()), 1 - 1e-6, 1 + 1e-6)
     count = len(batch.weight)
@@ -125,8 +144,9 @@ def exact_moments(
                 f"estimate: expected some that differ, got the same for all {len(rows)} groups of "
                 "episodes, and for other rewards: a constant"
             )
-    mean, covariance = moments(rows, batch.weight[groups].prod(1))
-    return mean, covariance / games if one_each else covariance
+    unit = power_of_two(rows)
+    mean, covariance = moments(rows / unit, batch.weight[groups].prod(1))
+    return unit, mean, covariance / games if one_each else covariance
 
 
 def check_exact(
@@ -138,13 +158,13 @@ def check_exact(
     square of an estimate, at least 1e-4 of the largest reward. Arguments, errors: exact_moments.
     """
     games, tolerance = check_count("games", games, 1), check_range("tolerance", tolerance, 0, 1)
-    mean, covariance = exact_moments(estimator, batch, games)
-    off = mean - finite_array("truth", truth, mean.shape)
-    size = np.sqrt(np.trace(covariance) + mean @ mean)
-    radius = tolerance * float(np.maximum(size, 1e-4 * np.abs(batch.rewards).max()))
-    distance = float(np.linalg.norm(off))
+    unit, mean, covariance = _moments_in_a_unit(estimator, batch, games)
+    truth = finite_array("truth", truth, mean.shape)
+    reward = 1e-4 * float(np.abs(batch.rewards).max())
+    size = np.maximum(np.sqrt(np.trace(covariance) + mean @ mean) * unit, reward)
+    distance, radius = norm(mean * unit - truth), tolerance * float(size)
     n = len(batch.weight) ** games
-    return Verdict(distance <= radius, distance, radius, radius, n, 0.0, 0.0, mean)
+    return Verdict(distance <= radius, distance, radius, radius, n, 0.0, 0.0, mean * unit)
 
 
 def sampler(

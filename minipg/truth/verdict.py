@@ -9,7 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, check_count, check_range, finite_array
+from minipg.validate import (
+    Array,
+    check_count,
+    check_finite,
+    check_range,
+    finite_array,
+    power_of_two,
+)
 
 Sample = Callable[[int, np.random.Generator], Array]  # n, rng ↦ n independent estimates (n, P)
 
@@ -44,17 +51,20 @@ class _Seen(NamedTuple):
     varies: bool
 
 
-def _look(sample: Sample, truth: Array, n: int, chunk: int, rng: np.random.Generator) -> _Seen:
-    """Running sums of n fresh estimates, never more than `chunk` at once."""
+def _look(
+    sample: Sample, truth: Array, unit: float, n: int, chunk: int, rng: np.random.Generator
+) -> _Seen:
+    """Running sums of n fresh estimates in a unit, as truth is; never more than `chunk` at once."""
     total, second, reach = np.zeros_like(truth), np.zeros((len(truth), len(truth))), 0.0
     first, varies = None, False
     for start in range(0, n, chunk):
         count = min(chunk, n - start)
-        x = finite_array("estimates", sample(count, rng), (count, len(truth))) - truth
+        x = finite_array("estimates", sample(count, rng), (count, len(truth))) / unit - truth
         total, second = total + x.sum(0), second + x.T @ x
         reach = max(reach, float(np.linalg.norm(x, axis=1).max()))
         first = x[0] if first is None else first
         varies = varies or bool((x != first).any())
+    check_finite("square of the estimates (another unit of rewards)", second)
     off = total / n
     covariance = (second / n - np.outer(off, off)) * n / (n - 1)
     trace = max(float(np.trace(covariance)), 0.0)
@@ -123,8 +133,10 @@ def check_unbiased(
     beta = check_range("beta", beta, 1e-300, 0.5)
     pilot = check_count("pilot", pilot, 100)
     most = check_count("most", most, pilot)
+    unit = power_of_two(np.append(truth, bias))  # in it no square over- or underflows
+    truth, bias = truth / unit, bias / unit
     before, n = str(rng.bit_generator.state), pilot
-    seen = _look(sample, truth, n, pilot, rng)
+    seen = _look(sample, truth, unit, n, pilot, rng)
     if not seen.varies:
         raise ValueError(
             f"estimates: expected some that differ, got {n} times the same: a constant, what is "
@@ -137,15 +149,17 @@ def check_unbiased(
         a, b = a / 2, b / 2
         n = max(n, _enough(seen, bias, a, b))
         if n > most:
+            shown = _radii(seen, most, a, b)[1] / 0.9 * unit
             raise ValueError(
-                f"bias: expected at least {_radii(seen, most, a, b)[1] / 0.9:.3g}, which most = "
-                f"{most} estimates show; got {bias:.3g}, for which it takes {n}"
+                f"bias: expected at least {shown:.3g}, which most = "
+                f"{most} estimates show; got {bias * unit:.3g}, for which it takes {n}"
             )
-        fresh = _look(sample, truth, n, pilot, rng)
+        fresh = _look(sample, truth, unit, n, pilot, rng)
         seen = fresh._replace(reach=max(fresh.reach, seen.reach))
         radius, smallest = _radii(seen, n, a, b)
     distance = float(np.linalg.norm(seen.mean - truth))
-    return Verdict(distance <= radius, distance, radius, smallest, n, alpha, beta, seen.mean)
+    return Verdict(distance <= radius, distance * unit, radius * unit, smallest * unit, n, alpha,
+                   beta, seen.mean * unit)  # fmt: skip
 
 
 def assert_unbiased(verdict: Verdict) -> None:
