@@ -12,6 +12,7 @@ from minipg.policies.build import gaussian_policy, softmax_policy
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
 from minipg.truth.check import complex_step
+from minipg.truth.optimal import optimal_action_values
 
 
 def draw_pi(mdp, rng):
@@ -134,7 +135,7 @@ def test_optimal_values_that_grow_are_refused():
     mdp = TabularMDP.from_arrays(transition, np.ones((2, 2)), np.eye(2)[0], 1.0,
                                  np.array([False, True]))  # fmt: skip
     with pytest.raises(ValueError, match="goes round for ever, through state 0: take γ < 1"):
-        exact.optimal_action_values(mdp)
+        optimal_action_values(mdp)
 
 
 @pytest.mark.equation("E13")
@@ -143,7 +144,7 @@ def test_optimal_values_near_no_discount_are_exact(gamma):
     """One state that stays: Q* = r/(1 − γ) for its best action, whatever many sweeps that takes."""
     transition = np.ones((1, 2, 1))
     mdp = TabularMDP.from_arrays(transition, np.array([[1.0, 3.0]]), np.ones(1), gamma)
-    got = exact.optimal_action_values(mdp)
+    got = optimal_action_values(mdp)
     np.testing.assert_allclose(got, [[1 + 3 * gamma / (1 - gamma), 3 / (1 - gamma)]], rtol=1e-12)
 
 
@@ -157,7 +158,7 @@ def test_optimal_values_of_a_fair_walk_without_discount():
     reward[200, :, 201] = 1
     mdp = TabularMDP.from_arrays(transition, reward, np.eye(202)[100], 1.0,
                                  np.isin(np.arange(202), [0, 201]))  # fmt: skip
-    got = exact.optimal_action_values(mdp)
+    got = optimal_action_values(mdp)
     np.testing.assert_allclose(got[inside, 0], inside / 201, rtol=1e-10)
 
 
@@ -168,7 +169,7 @@ def test_optimal_values_where_one_may_rest_for_ever_without_discount(ending, bes
     row, next_state = np.array([0, 1, 2, 3]), np.array([1, 0, 0, 0])
     mdp = TabularMDP.from_entries(row, next_state, np.ones(4), np.array([0, ending, 0, ending]),
                                   row % 2 == 1, np.eye(2)[0], 1.0, None, 2)  # fmt: skip
-    np.testing.assert_array_equal(exact.optimal_action_values(mdp), [[best, ending]] * 2)
+    np.testing.assert_array_equal(optimal_action_values(mdp), [[best, ending]] * 2)
 
 
 @given(mdps())
@@ -178,7 +179,7 @@ def test_optimal_values_are_those_of_the_best_deterministic_policy(mdp):
     best = np.full(mdp.num_states, -np.inf)
     for choice in choices:
         best = np.maximum(best, exact.state_values(mdp, np.eye(mdp.num_actions)[list(choice)]))
-    got = exact.optimal_action_values(mdp).max(1)
+    got = optimal_action_values(mdp).max(1)
     np.testing.assert_allclose(got, best, rtol=1e-9, atol=1e-9)
 
 

@@ -15,6 +15,7 @@ from minipg.policies.policy import Policy
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.truth import exact
 from minipg.truth.check import complex_step, gradient_error
+from minipg.truth.optimal import optimal_action_values
 from minipg.validate import Array
 
 
@@ -78,7 +79,7 @@ def compatible_features(p: Problem) -> Row:
 
 @claim("E13", "Q-learning's Q* biases the gradient, expected SARSA's Q^π does not (footnote 4)")
 def q_learning_is_no_critic(p: Problem) -> Row:
-    best = exact.optimal_action_values(p.start)
+    best = optimal_action_values(p.start)
     mean = p.mean(p.gamma_t * best[p.states[:-1], p.batch.actions])
     expected = exact.expected_score(p.start, p.policy, p.theta, best)
     bias = np.linalg.norm(expected - p.gradient)

@@ -2,6 +2,7 @@
 
 file           what                                                    equations
 exact          V, Q, A, d_π, ∇J of a table by sparse solves            E01, E11, E12, E28, E30
+optimal        Q* by policy iteration                                  E13
 performance    J(π̃) − J(π), L, its bound, the loop that never falls    E29, E31–E37
 check          finite differences, complex step, a mean's test
 contract       your estimator: what it gets, its exact moments         E06
@@ -33,12 +34,12 @@ if TYPE_CHECKING:
         logit_gradient as logit_gradient,
         logit_score as logit_score,
         objective as objective,
-        optimal_action_values as optimal_action_values,
         policy_gradient as policy_gradient,
         state_values as state_values,
         visitation as visitation,
         visits as visits,
     )
+    from minipg.truth.optimal import optimal_action_values as optimal_action_values
     from minipg.truth.performance import (
         improve as improve,
         kl as kl,
