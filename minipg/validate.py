@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
-LARGEST = float(np.finfo(np.float64).max)
+LARGEST, TINY = float(np.finfo(np.float64).max), float(np.finfo(np.float64).tiny)
 
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
@@ -64,4 +64,6 @@ def finite_array(
 def check_range(name: str, value: float, low: float, high: float = LARGEST) -> None:
     """Raise ValueError unless low ≤ value ≤ high (NaN and infinity are outside)."""
     if not low <= value <= high:
-        raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value}")
+        least = "above 0" if 0 < low <= TINY else f"of {low} or more"
+        wanted = least if high >= LARGEST else f"from {low} to {high}"
+        raise ValueError(f"{name}: expected a number {wanted}, got {value}")

@@ -31,7 +31,7 @@ class Settings(AdamSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.clip < 1:
-            raise ValueError(f"clip: expected a number in (0, 1), got {self.clip}")
+            raise ValueError(f"clip: expected a number between 0 and 1, got {self.clip}")
         for name in ("learning_rate", "max_norm", "target_kl"):
             check_range(name, getattr(self, name), 0)
         for name in ("epochs", "minibatch"):
