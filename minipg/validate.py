@@ -131,10 +131,10 @@ def check_counts(name: str, values: object, at_least: int) -> tuple[int, ...]:
 def _interval(low: float, high: float) -> str:
     """The bounds, in words."""
     if high < LARGEST:
-        return f" in [{low}, {high}]"
-    if low == TINY:
+        return f" from {low:g} to {high:g}"
+    if 0 < low <= TINY:
         return " above 0"
-    return f" from {low}" if low > -LARGEST else ""
+    return f" of {low:g} or more" if low > -LARGEST else ""
 
 
 def _shown(value: object) -> str:

@@ -16,23 +16,24 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS
 import numpy as np
 from tqdm import tqdm
 
-from bench import kernels, processes, training
+from bench import acting, kernels, processes, scaling, solving, training
 from bench.timing import Row
-from minipg.commands import cli, runs
+from minipg.commands import cli, writer
 from minipg.commands.options import VERSIONS
+from minipg.commands.process import keep_freed_memory
 from minipg.files import write_whole
 
 SECTIONS = {
     "kernels": kernels.kernels,
-    "scaling": kernels.scaling,
-    "gae": kernels.advantages,
-    "act": kernels.acting,
+    "scaling": scaling.scaling,
+    "gae": scaling.advantages,
+    "act": acting.acting,
     "imports": processes.imports,
     "memory": processes.memory,
     "environments": training.environments,
-    "widest": training.widest,
+    "widest": solving.widest,
     "same": training.same_settings,
-    "threshold": training.threshold,
+    "threshold": solving.threshold,
 }
 HOLDS, FAILS = "#0072B2", "#D55E00"  # Okabe & Ito: told apart by any eye, and dark against light
 
@@ -90,9 +91,6 @@ def processor() -> str:
 
 def draw(rows: list[Row], path: Path) -> None:
     """A picture: a line a requirement, a mark a case, a bar its quartiles; right is good."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
     from matplotlib.figure import Figure
 
     rows = [row for row in rows if row.limit]
@@ -126,6 +124,7 @@ def command(args: argparse.Namespace) -> int:
         except ModuleNotFoundError as absent:
             raise ValueError(f"--peers: needs {absent.name}: pip install -r scripts/peers.txt"
                              ) from absent  # fmt: skip
+    keep_freed_memory()
     rows: list[Row] = []
     for name in tqdm(args.only or list(SECTIONS), desc="sections"):
         part = SECTIONS[name](peers)
@@ -135,7 +134,7 @@ def command(args: argparse.Namespace) -> int:
         sys.stdout.flush()
     print(f"What must hold (medians of this run, load {os.getloadavg()[0]:.1f}):\n{summary(rows)}")
     if args.json:
-        runs.write_json(args.json, document(rows, peers))
+        writer.write_json(args.json, document(rows, peers))
     if args.plot:
         draw(rows, args.plot)
     return 0

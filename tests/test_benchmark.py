@@ -8,7 +8,7 @@ import benchmark
 import numpy as np
 import pytest
 
-from bench import kernels, processes, timing, training
+from bench import acting, kernels, processes, scaling, solving, timing, training
 from bench.timing import Row
 from bench.watch import Watch
 from minipg.policies.policy import Policy
@@ -88,8 +88,8 @@ def test_pieces_take_turns_and_each_has_its_own_seconds(monkeypatch):
 
 def test_widest_compares_with_its_own_environment_and_a_run_that_solves_nothing_fails(monkeypatch):
     made, trained, reached = [], [], []
-    monkeypatch.setattr(training, "raw_piece", lambda env_id, n: made.append((env_id, n)))
-    monkeypatch.setattr(training, "training_piece", lambda *given: trained.append(given))
+    monkeypatch.setattr(solving, "raw_piece", lambda env_id, n: made.append((env_id, n)))
+    monkeypatch.setattr(solving, "training_piece", lambda *given: trained.append(given))
 
     def rates(name, pieces, rounds):
         return {key: np.full(rounds, 4.0 if key == "raw" else 3.0) for key in pieces}
@@ -101,20 +101,20 @@ def test_widest_compares_with_its_own_environment_and_a_run_that_solves_nothing_
             watch.found = {100: (2.0, 7)}
         return watch
 
-    monkeypatch.setattr(training, "interleave_rates", rates)
-    monkeypatch.setattr(training, "reach", reach)
-    rows = {(row.what, row.case): row for row in training.widest(None, words="--seed 3")}
-    assert len(rows) == 5 * len(training.WIDEST)
+    monkeypatch.setattr(solving, "interleave_rates", rates)
+    monkeypatch.setattr(solving, "reach", reach)
+    rows = {(row.what, row.case): row for row in solving.widest(None, words="--seed 3")}
+    assert len(rows) == 5 * len(solving.WIDEST)
     numbers = {("CartPole-v1", 64), ("CartPole-v1", 256), ("Acrobot-v1", 64), ("Pendulum-v1", 128)}
     assert set(made) == numbers
     solved = {"CartPole-v1": 475, "Acrobot-v1": -100, "Pendulum-v1": -250}
-    words = {key: f"{chosen} --seed 3" for key, chosen in training.WIDEST.items()}
-    assert reached == [(*key, words[key], solved[key[1]]) for key in training.WIDEST]
+    words = {key: f"{chosen} --seed 3" for key, chosen in solving.WIDEST.items()}
+    assert reached == [(*key, words[key], solved[key[1]]) for key in solving.WIDEST]
     windows = [6, 1, 6, 1, 25, 1]  # as many as make about 100 steps
     assert trained == [(*key, words[key], n) for key, n in zip(words, windows, strict=True)]
     assert rows["seconds to -100, trpo", "Acrobot-v1 × 64"].quartiles[1] == 2
     assert rows["steps to -100, trpo", "Acrobot-v1 × 64"].quartiles[1] == 7
-    for name, env_id in training.WIDEST:
+    for name, env_id in solving.WIDEST:
         for case in (f"{e} × {n}" for e, n in numbers if e == env_id):
             if (f"steps/s, {name}", case) not in rows:
                 continue  # of the other algorithm on CartPole
@@ -148,8 +148,8 @@ def test_the_limit_is_on_the_actor_of_a_rollout(monkeypatch):
         assert counts == [0, 1]
         return {"ours": np.array([1e-5]), "anew": np.array([9e-5])}
 
-    monkeypatch.setattr(kernels, "interleave", interleave)
-    one, anew, *_ = kernels.acting(None)
+    monkeypatch.setattr(acting, "interleave", interleave)
+    one, anew, *_ = acting.acting(None)
     assert (one.quartiles[1], one.at_most) == (pytest.approx(10), 25)
     assert (anew.quartiles[1], anew.limit) == (pytest.approx(90), "")
 
@@ -209,8 +209,8 @@ def test_the_fastest_peer_is_compared_by_medians_and_a_failure_is_infinite(monke
     def reach(name, words, watch):
         peers_reach(name, int(words.split()[1]), watch, ours)
 
-    monkeypatch.setattr(training, "reach", reach)
-    rows = training.threshold(SimpleNamespace(ZOO=took, reach=peers_reach), seeds=3)
+    monkeypatch.setattr(solving, "reach", reach)
+    rows = solving.threshold(SimpleNamespace(ZOO=took, reach=peers_reach), seeds=3)
     found = {row.what: row for row in rows if row.case == "last 100 episodes"}
     ratio = {name: found[f"fastest peer / minipg {name}, medians"] for name in ("trpo", "ppo")}
     assert [ratio[name].quartiles[1] for name in ("trpo", "ppo")] == [30 / 2, 0]
@@ -293,7 +293,7 @@ def test_peers_compute_what_minipg_does(policy, dtype, peers):
 
 
 def test_the_peers_buffer_computes_our_gae(peers):
-    rewards, values, terminated = kernels.trajectories(300, 3)
-    adv, target = kernels.gae_piece(rewards, values, terminated)()
+    rewards, values, terminated = scaling.trajectories(300, 3)
+    adv, target = scaling.gae_piece(rewards, values, terminated)()
     np.testing.assert_allclose(peers.gae_piece(rewards, values, terminated)(), adv, atol=1e-4)
     np.testing.assert_allclose(target, adv + values[:-1])

@@ -126,4 +126,4 @@ def test_verify_fails_where_a_bug_is_not_told_from_the_right_code(capsys, monkey
     assert row["harm"] > 0.1
     assert verify.main(["--bugs", "--gamma", "0.5"]) == 2
     err = capsys.readouterr().err.splitlines()
-    assert err[0].startswith("verify: --bugs: expected no table and no --gamma")
+    assert err[0].startswith("minipg verify: --bugs: expected no table and no --gamma")

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from minipg.commands import plot, train
+from minipg.commands import curves, panels, plot, train
 from minipg.commands.options import ALGORITHMS
 
 STEPS = np.arange(100.0, 1100.0, 100.0)
@@ -26,27 +26,35 @@ def write_run(folder, returns, steps=STEPS, **options):
     return folder
 
 
+def picture(folder, x="steps"):
+    """Of the run folders in it."""
+    groups, _ = curves.read_groups(curves.folders_in([folder]))
+    return panels.picture(groups, x)
+
+
 def test_the_interval_against_every_resample():
     """Of five seeds there are 3,125; quantiles of 2,000 are off by 1.75 % with probability 1e-6."""
     values = np.array([3.0, 0.0, 1000.0, 2.0, 7.0])
-    middle, low, high = plot.interquartile(values[:, None])
+    middle, low, high = curves.interquartile(values[:, None])
     assert middle == (2 + 3 + 7) / 3
     every = np.array(list(itertools.product(values, repeat=5)))
     means = np.sort(np.sort(every)[:, 1:4].mean(1))
     for found, level in ((low, 0.025), (high, 0.975)):
         least, most = np.quantile(means, [level - 0.0175, level + 0.0175])
         assert least <= found <= most
-    assert plot.interquartile(np.arange(8.0)[:, None] ** 2)[0] == (4 + 9 + 16 + 25) / 4
+    assert curves.interquartile(np.arange(8.0)[:, None] ** 2)[0] == (4 + 9 + 16 + 25) / 4
     for few in ([[1.0], [4.0]], [[1.0], [4.0], [5.0]]):  # the middle half of these is all of them
-        assert plot.interquartile(np.array(few))[0] == np.mean(few)
-    assert [list(part) for part in plot.interquartile(np.full((4, 2), 500.0))] == [[500.0] * 2] * 3
+        assert curves.interquartile(np.array(few))[0] == np.mean(few)
+    assert [list(part) for part in curves.interquartile(np.full((4, 2), 500.0))] == [
+        [500.0] * 2
+    ] * 3
 
 
 @pytest.mark.parametrize(("seeds", "stated"), [(3, 0.74), (5, 0.89), (10, 0.94)])
 def test_the_coverage_is_what_the_readme_says(seeds, stated):
     """Over 400 normal samples; by chance farther off with probability 1e-4 (four deviations)."""
     values = np.random.default_rng(seeds).normal(size=(seeds, 400))
-    _, low, high = plot.interquartile(values)
+    _, low, high = curves.interquartile(values)
     covered = ((low <= 0) & (high >= 0)).mean()
     assert abs(covered - stated) <= 4 * np.sqrt(stated * (1 - stated) / 400)
 
@@ -56,12 +64,12 @@ def test_curves_are_interpolated_as_far_as_every_seed_has_come(tmp_path):
     write_run(tmp_path / "b", [np.nan, *(3 * STEPS[:5])], steps=[120, *(STEPS[:5] + 50)], seed=1)
     write_run(tmp_path / ".c.1.tmp", STEPS, seed=2)  # what a kill left
     same = tmp_path / "a" / ".." / "a"
-    (group,) = plot.read_groups(plot.folders_in([tmp_path, tmp_path / "a", same]))
-    grid, values = plot.curves(group, "env_steps")
-    np.testing.assert_allclose(grid, np.linspace(150, 550, plot.POINTS))
+    (group,), _ = curves.read_groups(curves.folders_in([tmp_path, tmp_path / "a", same]))
+    grid, values = curves.curves(group, "env_steps")
+    np.testing.assert_allclose(grid, np.linspace(150, 550, curves.POINTS))
     np.testing.assert_allclose(values, [grid, 3 * (grid - 50)])
-    grid, values = plot.curves(group, "seconds")
-    np.testing.assert_allclose(grid, np.linspace(3, 11, plot.POINTS))
+    grid, values = curves.curves(group, "seconds")
+    np.testing.assert_allclose(grid, np.linspace(3, 11, curves.POINTS))
     np.testing.assert_allclose(values, [50 * grid, 3 * (50 * grid - 50)])
 
 
@@ -69,7 +77,7 @@ def test_other_options_are_another_curve_and_say_which(tmp_path):
     for i, (lam, seed) in enumerate([(0.9, 0), (0.9, 1), (0.5, 0)]):
         write_run(tmp_path / str(i), STEPS, lam=lam, seed=seed, gamma=1)
     write_run(tmp_path / "3", STEPS, algorithm="cem", threshold=None, env="Pendulum-v1")
-    left, right = plot.picture([tmp_path], "steps").axes
+    left, right = picture(tmp_path).axes
     names = [text.get_text() for text in left.get_legend().get_texts()]
     assert names == ["ppo, lam 0.9, 2 seeds", "ppo, lam 0.5, seed 0", "threshold 475"]
     assert left.get_title() == "CartPole-v1: interquartile mean, 95 % interval"
@@ -77,22 +85,60 @@ def test_other_options_are_another_curve_and_say_which(tmp_path):
     np.testing.assert_array_equal(left.lines[1].get_data(), [STEPS, STEPS])
     write_run(tmp_path / "4", STEPS, lam=0.5, gamma=1)
     with pytest.raises(ValueError, match="4: expected another seed or option, 0 is there already"):
-        plot.picture([tmp_path], "steps")
+        picture(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("returns", "steps"), [([np.nan] * 10, STEPS), (STEPS, STEPS + 1000)], ids=["none", "apart"]
-)
-def test_seeds_without_a_common_part_are_refused(tmp_path, returns, steps):
+def test_seeds_that_are_never_at_the_same_steps_are_refused(tmp_path):
     write_run(tmp_path / "a", STEPS)
-    write_run(tmp_path / "b", returns, steps=steps, seed=1)
+    write_run(tmp_path / "b", STEPS, steps=STEPS + 1000, seed=1)
     with pytest.raises(ValueError, match="ppo on CartPole-v1, seeds 0, 1: expected finished"):
-        plot.picture([tmp_path], "steps")
+        picture(tmp_path)
+
+
+def test_a_run_without_a_finished_episode_is_left_out_and_named(tmp_path, capsys):
+    """Of its group the others are drawn; where none is left, one line says what to do."""
+    write_run(tmp_path / "a", STEPS)
+    write_run(tmp_path / "b", [np.nan] * 10, seed=1)
+    write_run(tmp_path / "c", [np.nan] * 10, env="Ant-v5")
+    groups, without = curves.read_groups(curves.folders_in([tmp_path]))
+    assert [list(group.seeds) for group in groups] == [[0]]
+    assert without == [tmp_path / "b", tmp_path / "c"]
+    assert plot.main([str(tmp_path)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"minipg plot: left out, no episode has ended: {folder}" for folder in without
+    ]
+    assert plot.main([str(tmp_path / "b")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"minipg plot: {tmp_path / 'b'}: expected a run in which an episode")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("environments", "across"), [(1, 1), (3, 3), (4, 2), (5, 3), (7, 3)])
+def test_environments_wrap_into_rows_and_no_label_is_cut_or_covered(tmp_path, environments, across):
+    """All that is drawn lies on the page, and no panel reaches into another."""
+    for i in range(environments):
+        more = {"delta": 0.01} if i % 2 else {}
+        run = write_run(tmp_path / str(i), 1e6 * STEPS, env=f"A-rather-long-name-{i}-v1", **more)
+        table = (run / "progress.csv").read_text().splitlines()
+        rows = [table[0] + ",kl", *(f"{row},0.012345" for row in table[1:])]
+        (run / "progress.csv").write_text("\n".join(rows) + "\n")
+    figure = picture(tmp_path)
+    first = figure.axes[0].get_subplotspec().get_gridspec()
+    assert first.ncols == across
+    figure.draw_without_rendering()
+    page = figure.bbox
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    for i, box in enumerate(boxes):
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+        assert not any(box.overlaps(other) for other in boxes[:i])
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == [f"A-rather-long-name-{i}-v1" for i in range(environments)]
 
 
 def test_styles_differ_in_colour_line_and_marker():
-    for part in zip(*plot.STYLES, strict=True):
-        assert len(set(part)) == len(plot.STYLES) >= len(ALGORITHMS)
+    for part in zip(*panels.STYLES, strict=True):
+        assert len(set(part)) == len(panels.STYLES) >= len(ALGORITHMS)
 
 
 def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
@@ -101,7 +147,7 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
         assert train.main([algorithm, "CartPole-v1", "--seed", seed, "--steps", "5000", "--n-steps",
                            "16", "--hidden", "4", "--delta", "0.01", "--out",
                            str(tmp_path / (algorithm + seed))]) == 0  # fmt: skip
-    returns, kl, search = plot.picture([tmp_path], "seconds").axes
+    returns, kl, search = picture(tmp_path, "seconds").axes
     assert returns.get_xlabel() == "seconds of training"
     rows = [list(csv.DictReader((tmp_path / run / "progress.csv").read_text().splitlines()))
             for run in ("trpo0", "trpo1")]  # fmt: skip
@@ -114,7 +160,7 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
     edges = np.linspace(0, seconds.max(), len(search.containers[0]) + 1)
     place = np.minimum(np.searchsorted(edges, seconds, "right"), len(edges) - 1) - 1
     below = 0
-    for bars, (key, (text, *_)) in zip(search.containers, plot.OUTCOMES.items(), strict=True):
+    for bars, (key, (text, *_)) in zip(search.containers, panels.OUTCOMES.items(), strict=True):
         counts = np.array([int(row[key]) for row in rows])
         wanted = [counts[place == i].mean() if i in place else 0 for i in range(len(bars))]
         assert bars.get_label() == text

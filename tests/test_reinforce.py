@@ -195,7 +195,7 @@ def test_one_game_a_batch_stays_finite():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"gamma": 1.1}, "gamma: expected a number in"),
+        ({"gamma": 1.1}, "gamma: expected a number from 0 to 1"),
         ({"gamma": float("nan")}, "gamma"),
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"baseline": "best"}, "baseline: expected one of"),

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ import pytest
 from test_faults import check_whole, state_and_figures, stop_after
 from test_resume import edit
 
-from minipg.commands import sweep, train
+from minipg.commands import say, sweep, train, workers
 
 TINY = ["--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
 SHORT = [*TINY, "--steps", "300"]
@@ -68,13 +69,15 @@ def test_a_sweep_is_its_runs_and_repeating_it_runs_only_what_is_missing(tmp_path
     folders = [out / f"actor_critic-CartPole-v1-{seed}" for seed in range(3)]
     assert [state_and_figures(folder) for folder in folders] == whole
     assert finished.stat().st_mtime_ns == before
-    means = [json.loads((f / "result.json").read_text())["mean_return"] for f in folders]
-    returns = " | ".join(f"{mean:.1f}" for mean in means)
+    results = [json.loads((f / "result.json").read_text()) for f in folders]
+    means = [result["mean_return"] for result in results]
+    shown = [say.rounded(mean, x["stderr"]) for mean, x in zip(means, results, strict=True)]
+    middle = say.rounded(sum(means) / 3, statistics.stdev(means) / 3**0.5)
     assert capsys.readouterr().out.splitlines() == [
         "| algorithm, environment (steps) | threshold | seed 0 | seed 1 | seed 2 "
         "| interquartile mean |",
         "|---|---|---|---|---|---|",
-        f"| actor_critic CartPole-v1 (304) | 475 | {returns} | {sum(means) / 3:.1f} |",
+        f"| actor_critic CartPole-v1 (304) | 475 | {' | '.join(shown)} | {middle} |",
     ]
 
 
@@ -90,10 +93,10 @@ def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
     *_, row = out.splitlines()
     assert row.startswith("| actor_critic CartPole-v1 (304) | 475 | failed | failed | failed | ")
     first, second, third = err.splitlines()[-3:]
-    assert first.startswith("sweep: failed: actor_critic-CartPole-v1-0: ")
-    assert first.endswith("expected a run folder, got NotADirectoryError(20, 'Not a directory')")
-    assert second == ("sweep: failed: actor_critic-CartPole-v1-1: expected a folder of this run, "
-                      "its config.json has gamma 0.5 for 0.99")  # fmt: skip
+    assert first.startswith("minipg sweep: failed: actor_critic-CartPole-v1-0: ")
+    assert first.endswith("expected a run folder of minipg train, it has no config.json")
+    assert second == ("minipg sweep: failed: actor_critic-CartPole-v1-1: expected a folder of this "
+                      "run, its config.json has gamma 0.5 for 0.99")  # fmt: skip
     assert third.endswith("its config.json has speed 3 for None")
     for seed in (3, 4):
         check_whole(tmp_path / f"actor_critic-CartPole-v1-{seed}")
@@ -118,7 +121,7 @@ def test_a_run_that_diverges_is_one_line_without_warnings(tmp_path, capsys, thre
         (["--env", "CartPole-v1", "--seeds", "1", "--", "--out", "x"], "expected before --"),
         (
             ["--env", "CartPole-v1", "--seeds", "1", "--", "--fast"],
-            "unrecognized arguments: --fast",
+            "unknown: --fast",
         ),
         (["--env", "CartPole-v1"], "required: --seeds"),
     ],
@@ -135,26 +138,32 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, more,
 
 
 def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
-    first = {"algorithm": "ppo", "env": "Own-v0", "threshold": None}
-    row = [{**first, "env_steps": 1000 + n, "mean_return": x}
-           for n, x in enumerate((1.0, 2.0, 3.0, 4.0, 900.0))]  # fmt: skip
-    last = {**first, "algorithm": "npg", "env_steps": 5, "mean_return": 7.25, "threshold": 7.5}
-    *_, one, two = sweep.table([[row[0], OSError(), *row[1:]], [OSError()] * 6,
-                                [last, *[OSError()] * 5]]).splitlines()  # fmt: skip
-    assert one == "| ppo Own-v0 (1,004) | none | 1.0 | failed | 2.0 | 3.0 | 4.0 | 900.0 | 3.0 |"
-    assert two == "| npg Own-v0 (5) | 7.5 | 7.2" + " | failed" * 5 + " | 7.2 |"
+    """Each to the digits of its own error; of the middle that is 0.136 √5 / 2.5 = 0.12."""
+    first = {"algorithm": "ppo", "env": "Own-v0", "threshold": None, "episodes": 100}
+    row = [{**first, "env_steps": 1000 + n, "mean_return": x, "stderr": error}
+           for n, (x, error) in enumerate([(0.731, 0.04), (0.5, 0.2), (1.0, 0.0), (0.8, 0.013),
+                                           (900.4, 31.0)])]  # fmt: skip
+    last = {**first, "algorithm": "npg", "env_steps": 5, "mean_return": 7.25, "threshold": 7.5,
+            "stderr": 0.03}  # fmt: skip
+    none = {**last, "algorithm": "cem", "mean_return": None, "stderr": None, "episodes": 0}
+    *_, one, two, three = sweep.table([
+        [row[0], OSError(), *row[1:]], [OSError()] * 6, [last, *[OSError()] * 5], [none] * 6,
+    ]).splitlines()  # fmt: skip
+    assert one == "| ppo Own-v0 (1,004) | none | 0.73 | failed | 0.5 | 1 | 0.800 | 900 | 0.84 |"
+    assert two == "| npg Own-v0 (5) | 7.5 | 7.25" + " | failed" * 5 + " | 7.25 |"
+    assert three == "| cem Own-v0 (5) | 7.5" + " | –" * 7 + " |"
 
 
 def test_the_progress_bar_counts_the_steps_that_are_written(tmp_path):
     run = sweep.argparse.Namespace(out=tmp_path, steps=5000)
-    assert sweep.steps_done(run) == 0
+    assert workers.steps_done(run) == 0
     table = tmp_path / "progress.csv"
     table.write_text("env_steps,mean_return\n")
-    assert sweep.steps_done(run) == 0
+    assert workers.steps_done(run) == 0
     for last, wanted in ((7, 7), (4999, 4999), (5008, 5000)):
         table.write_text("env_steps,mean_return\n" + "".join(
             f"{n},{'1' * 100}\n" for n in range(last - 60, last + 1)))  # fmt: skip
-        assert sweep.steps_done(run) == wanted
+        assert workers.steps_done(run) == wanted
 
 
 def test_presets_apply_and_options_win(tmp_path):
@@ -189,11 +198,11 @@ def test_the_lock_lets_one_run_into_a_folder(tmp_path, monkeypatch):
         args.steps = 1
         return real_train(args, *more, **options)
 
-    monkeypatch.setattr(sweep.fcntl, "flock", flock)
+    monkeypatch.setattr(workers.fcntl, "flock", flock)
     monkeypatch.setattr(train, "train", slow_train)
     copy = sweep.argparse.Namespace(**{**vars(run), "steps": 1})
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(sweep.finish, [copy, sweep.argparse.Namespace(**vars(copy))]))
+        results = list(pool.map(workers.finish, [copy, sweep.argparse.Namespace(**vars(copy))]))
     assert results[0] == results[1]
     assert trained == [run.out]
 
@@ -212,8 +221,8 @@ def leaves_ctrl_c_to_its_parent(pid):
 def test_an_interrupted_sweep_leaves_whole_folders_and_no_process(tmp_path, name):
     """Ctrl-C reaches the whole group as from a terminal, kill -9 the parent alone."""
     command = words(tmp_path, *TINY, "--steps", "1000000")
-    process = subprocess.Popen([sys.executable, sweep.__file__, *command], stderr=subprocess.PIPE,
-                               start_new_session=True,
+    process = subprocess.Popen([sys.executable, "-m", "minipg", "sweep", *command],
+                               stderr=subprocess.PIPE, start_new_session=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                                )  # fmt: skip  # a background job of a shell ignores it
     try:
@@ -232,7 +241,7 @@ def test_an_interrupted_sweep_leaves_whole_folders_and_no_process(tmp_path, name
     if name == "SIGINT":
         assert process.returncode == 130
         *_, last = error.decode().splitlines()
-        assert last == "sweep: interrupted; repeat the command to go on"
+        assert last == "minipg sweep: interrupted; repeat the command to go on"
         assert b"Traceback" not in error
     check_whole(begun[0])
 
@@ -259,7 +268,7 @@ def test_a_worker_process_that_is_killed(tmp_path, monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[-1] == (
-        "sweep: failed: actor_critic-killer:Killer-v0-0, actor_critic-killer:Killer-v0-1: a "
+        "minipg sweep: failed: actor_critic-killer:Killer-v0-0, actor_critic-killer:Killer-v0-1: a "
         "worker process was killed (out of memory? then take fewer --jobs), which ends the others; "
         "repeat the command to go on"
     )

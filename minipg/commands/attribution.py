@@ -99,11 +99,13 @@ def estimate(policy: Policy, theta: np.ndarray, batch: Batch, psi: np.ndarray, g
     psi = normalize(psi, batch.valid) if r.normalize else psi
     psi = psi * discounts(batch.ends, gamma) if r.gamma_t else psi
     if r.clip:
-        rows = (x[batch.valid] for x in (batch.obs[:-1], batch.actions, batch.log_prob, psi))
-        g = clipped_surrogate(policy, theta, *rows, clip=r.clip)[1]
+        obs, actions, log_prob, seen = (
+            x[batch.valid] for x in (batch.obs[:-1], batch.actions, batch.log_prob, psi)
+        )
+        g = clipped_surrogate(policy, theta, obs, actions, log_prob, seen, r.clip)[1]
     else:
-        settings = actor_critic.Settings(entropy=r.entropy)
-        g = actor_critic.ascent_direction(policy, theta, batch, psi, psi, settings)[0]
+        a2c = actor_critic.Settings(entropy=r.entropy)
+        g = actor_critic.ascent_direction(policy, theta, batch, psi, psi, a2c)[0]
     return clip_norm(g if r.per_step else g * batch.num_steps / len(batch.weight), r.max_norm)
 
 

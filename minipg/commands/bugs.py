@@ -1,4 +1,4 @@
-"""The table of `verify.py --bugs`: a row per planted bug of the museum."""
+"""The table of `minipg verify --bugs`: a row per planted bug of the museum."""
 
 import argparse
 import json

@@ -1,33 +1,101 @@
 """What the commands share: a mistake is one line on standard error and exit status 2."""
 
 import argparse
+import difflib
+import math
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
 
-Raw = argparse.RawDescriptionHelpFormatter
+
+def whole(text: str) -> int:
+    """From "100000" or "1e5"."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            if float(text).is_integer():
+                return int(float(text))
+        except ValueError:
+            pass
+    raise argparse.ArgumentTypeError(f"expected a whole number, as 1000 or 1e3, got {text!r}")
+
+
+def real(text: str) -> float:
+    """From "0.5" or "5e-1"."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number):
+        return number
+    raise argparse.ArgumentTypeError(f"expected a number, as 0.5 or 5e-1, got {text!r}")
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses unknown and abbreviated options, in one line."""
+    """Refuses unknown and abbreviated options in one line; its help ends in examples."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+    def __init__(
+        self, prog: str, description: str, examples: str = "", elsewhere: str = "", **options: Any
+    ) -> None:
+        """elsewhere: where the options stand that are not this parser's."""
+        epilog = f"examples:{examples.rstrip()}" if examples else None
+        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False,
+                         formatter_class=argparse.RawDescriptionHelpFormatter,
+                         **options)  # fmt: skip
+        self.register("type", int, whole)
+        self.register("type", float, real)
+        self.elsewhere = elsewhere
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; what is unknown is refused at once, also in a subcommand."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            wanted = unknown[0].split("=")[0].replace("_", "-").lower()
+            near = difflib.get_close_matches(wanted, self._option_string_actions, 1, 0.75)
+            hint = self.elsewhere or "".join(f" ({option}?)" for option in near)
+            self.error(f"unknown: {shlex.join(unknown)}{hint}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def missing(name: str, error: ModuleNotFoundError) -> NoReturn:
-    """Exit of an example whose framework, which minipg does not need, is not there."""
-    print(f"{name}: needs {error.name}: pip install {error.name}", file=sys.stderr)
-    sys.exit(2)
+def called() -> str:
+    """The command as it was called, to be typed again: minipg where the shell finds it."""
+    program = Path(sys.argv[0])
+    if program.parts[-2:] == ("minipg", "__main__.py"):
+        names = [name for name in ("python", "python3") if shutil.which(name) == sys.executable]
+        return f"{names[0] if names else shlex.quote(sys.executable)} -m minipg"
+    if program.name == "minipg" and shutil.which("minipg") is None:
+        return shlex.quote(sys.argv[0])
+    return "minipg"
+
+
+def need(module: str, purpose: str) -> ModuleType:
+    """A module whose package minipg can do without; ValueError says what to install."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = {"PIL": "pillow"}.get(str(error.name), error.name)
+        raise ValueError(f"{purpose}: needs {package}: pip install {package}") from error
 
 
 def run(name: str, command: Callable[[], int]) -> int:
     """The command's status; 2 for a mistake, 130 for Ctrl-C, each with its line."""
     try:
-        return command()
+        status = command()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError, MemoryError) as error:
         print(f"{name}: {' '.join(str(error).split()) or 'out of memory'}", file=sys.stderr)
         return 2

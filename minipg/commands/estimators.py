@@ -1,6 +1,6 @@
 """The slides' table of ψ_t with numbers: exact bias and variance, and what sampling says of them.
 
-python scripts/estimators.py [ENV | table.npz] [--policy parameters.npz] [--plot FILE]
+minipg estimators [ENV | table.npz] [--policy parameters.npz] [--plot FILE]
 With --attribute ALGORITHM: what each of its ingredients does to the gradient (ingredients.py).
 """
 
@@ -26,6 +26,10 @@ from minipg.truth import exact
 
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 GAMES, CRITIC_GAMES = 2_000, 100
+EXAMPLES = """
+  minipg estimators FrozenLake-v1 --gamma 0.9 --plot psi.png
+  minipg estimators my_table.npz --policy runs/first/parameters.npz
+  minipg estimators --attribute "ppo --lam 0.9 --max-episode-steps 2\""""
 
 
 def psis(p: Problem, values: np.ndarray, q: np.ndarray) -> dict[str, np.ndarray]:
@@ -89,12 +93,7 @@ def rows_of(
 
 def draw(rows: list[dict[str, Any]], out: Path, title: str) -> None:
     """Bias against variance over λ and over N, with the learned critic."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = cli.need("matplotlib.figure", "--plot").Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for prefix, marker, label, offset in (
         ("GAE", "o", "GAE, λ", (4, 4)),
@@ -123,6 +122,8 @@ def attribute(args: argparse.Namespace, mdp: TabularMDP, policy: Policy, theta: 
 
 def command(args: argparse.Namespace) -> int:
     """Print the table; ValueError for a user's mistake."""
+    if args.plot is not None:
+        cli.need("matplotlib.figure", "--plot")
     mdp = read_table(args.table, args.gamma)
     if args.policy is None:
         policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
@@ -145,7 +146,8 @@ def command(args: argparse.Namespace) -> int:
     else:
         norm = np.linalg.norm(p.gradient)
         print(f"{args.table}: ‖∇J‖ = {norm:.4g}, one game an estimate, {GAMES} sampled; "
-              f"V learned from {CRITIC_GAMES} is off by {rms:.3g} (root mean square over visits)\n"
+              f"V learned from {CRITIC_GAMES} is off by {rms:.3g} (root mean square over visits); "
+              f"± three standard errors\n"
               f"{'critic':8}{'ψ_t':20}{'‖bias‖':>10}{'variance':>10}{'cosine':>8}"
               f"{'‖bias‖, sampled':>24}{'variance, sampled':>24}"
         )  # fmt: skip
@@ -162,9 +164,9 @@ def command(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 for a user's mistake."""
-    parser = cli.Parser(prog="estimators", description="Bias and variance of every ψ_t.")
+    parser = cli.Parser("minipg estimators", "Bias and variance of every ψ_t, exactly.", EXAMPLES)
     parser.add_argument("table", nargs="?", default="FrozenLake-v1", metavar="ENV | table.npz",
-                        help="as of verify.py (%(default)s)")  # fmt: skip
+                        help="as of minipg verify (%(default)s)")  # fmt: skip
     parser.add_argument("--gamma", type=float, help="discount for an ENV (0.99)")
     parser.add_argument(
         "--policy", type=Path, help="a softmax policy's parameters.npz; else random"
@@ -172,13 +174,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the random policy and the games")
     parser.add_argument("--plot", type=Path, help="bias against variance over λ and N, PNG or SVG")
     parser.add_argument("--attribute", metavar="ALGORITHM", help="instead, what each ingredient of "
-                        "'ALGORITHM [options as of train.py]' contributes")  # fmt: skip
+                        "'ALGORITHM [options of minipg train]' contributes")  # fmt: skip
     parser.add_argument("--games", type=int, default=2,
                         help="of a batch, with --attribute (%(default)s)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="rows as JSON")
     args = parser.parse_args(argv)
-    return cli.run("estimators", lambda: command(args))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return cli.run("minipg estimators", lambda: command(args))

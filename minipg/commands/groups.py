@@ -1,11 +1,10 @@
 """Exact bias and variance of the group estimators of language-model training, on a small tree.
 
-python scripts/groups.py [--seed N] [--json]
+minipg groups [--seed N] [--json]
 """
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,12 +114,9 @@ def command(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """0, or 2 for a user's mistake."""
-    parser = cli.Parser(prog="groups", description="Bias and variance of RLOO, GRPO and the like.")
+    parser = cli.Parser("minipg groups", "Bias and variance of RLOO, GRPO and the like.",
+                        "\n  minipg groups --seed 1")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the random policy (%(default)s)")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
     args = parser.parse_args(argv)
-    return cli.run("groups", lambda: command(args))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return cli.run("minipg groups", lambda: command(args))

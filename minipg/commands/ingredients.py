@@ -1,6 +1,6 @@
 """An algorithm's ingredients from its settings, their table and picture.
 
-python scripts/estimators.py [ENV | table.npz] --attribute "ALGORITHM [options as of train.py]"
+minipg estimators [ENV | table.npz] --attribute "ALGORITHM [options of minipg train]"
 """
 
 import argparse
@@ -24,11 +24,11 @@ USED = {"gamma_t", "baseline", "lam", "normalize", "entropy", "clip", "max_norm"
 
 
 def settings_of(words: str, gamma: float) -> argparse.Namespace:
-    """ALGORITHM [options], as of train.py, those that its gradient uses; ValueError if unknown."""
+    """ALGORITHM [options of minipg train], those its gradient uses; ValueError if unknown."""
     name, *options = words.split() or [""]
     if name not in ALGORITHMS:
         raise ValueError(f"--attribute: expected one of {', '.join(ALGORITHMS)}, got {name!r}")
-    parser = cli.Parser(prog=f"estimators --attribute {name}")
+    parser = cli.Parser(f"minipg estimators --attribute {name}", "An algorithm's gradient.")
     fields = [f for f in dataclasses.fields(ALGORITHMS[name]) if f.name in USED]
     for field in fields:
         add_field(parser, field)
@@ -141,12 +141,8 @@ def report(
 
 def draw(p: Problem, rows: list[dict[str, Any]], out: Path, title: str) -> None:
     """Contributions to the bias, angle to ∇J and variance of each ingredient, top to bottom."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 1.4 + 0.42 * len(rows)), layout="constrained")
+    figures: Any = cli.need("matplotlib.figure", "--plot")
+    figure = figures.Figure(figsize=(12, 1.4 + 0.42 * len(rows)), layout="constrained")
     bias, angle, variance = figure.subplots(1, 3, sharey=True, width_ratios=(2, 1, 1))
     norm, y = np.linalg.norm(p.gradient), np.arange(len(rows))
     on = np.array([row["on"] for row in rows])
@@ -173,7 +169,7 @@ def draw(p: Problem, rows: list[dict[str, Any]], out: Path, title: str) -> None:
              xlabel="change of the mean, in ‖∇J‖ (0 is beyond the left)")  # fmt: skip
     bias.invert_yaxis()
     angle.set(xlabel="angle to ∇J, degrees", xlim=(-1, None))
-    variance.set(xlabel="summed variance of a batch", xscale="log")
+    variance.set(xlabel="variance of a batch", xscale="log")
     for axes in (bias, angle, variance):
         axes.grid(axis="both", color="0.9")
         axes.set_axisbelow(True)

@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 from minipg import __version__
-from minipg.commands import cli
+from minipg.commands import cli, process
 
 COMMANDS = {
     "verify": "every equation of the lecture on a transition table; --bugs: the bug museum",
@@ -16,19 +16,32 @@ COMMANDS = {
     "groups": "bias and variance of RLOO, GRPO and the like, exactly",
     "oracle": "exact J and ∇J of a million states",
 }
+EXAMPLES = """
+  minipg verify FrozenLake-v1
+  minipg train ppo CartPole-v1 --out first
+  minipg evaluate first
+  minipg plot first"""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command's exit status."""
+    """The command's exit status; what it does to a process of our own: console."""
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] in COMMANDS:
         status: int = import_module(f"minipg.commands.{words[0]}").main(words[1:])
         return status
     lines = "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
-    parser = cli.Parser(prog="minipg", usage="minipg COMMAND …", formatter_class=cli.Raw,
-                        description=f"commands:\n{lines}",
-                        epilog="minipg COMMAND --help says more")  # fmt: skip
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the above")
+    parser = cli.Parser("minipg", f"commands:\n{lines}", EXAMPLES, usage="minipg COMMAND …")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND",
+                        help="one of the above; minipg COMMAND --help says more")  # fmt: skip
     parser.add_argument("--version", action="version", version=f"minipg {__version__}")
     parser.parse_args(words)
     return 0
+
+
+def console() -> int:
+    """The installed command, in a process of its own."""
+    process.begin()
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        import_module(f"minipg.commands.{sys.argv[1]}")
+        process.ready()
+    return main()

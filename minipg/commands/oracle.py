@@ -1,6 +1,6 @@
 """The exact J, d_π and ∇J of a tabular softmax policy on a large grid world: seconds and checks.
 
-python scripts/oracle.py [--side 1000] [--gamma 0.99] [--seed 0]
+minipg oracle [--side 1000] [--gamma 0.99] [--seed 0]
 """
 
 import argparse
@@ -99,13 +99,10 @@ def command(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """0 if all checks hold, 1 if one does not, 2 for a user's mistake."""
-    parser = cli.Parser(prog="oracle", description="Exact J, d_π, ∇J of a large grid world.")
+    parser = cli.Parser("minipg oracle", "Exact J, d_π, ∇J of a large grid world.",
+                        "\n  minipg oracle --side 300 --gamma 0.999")  # fmt: skip
     parser.add_argument("--side", type=int, default=1000, help="side² states (%(default)s)")
     parser.add_argument("--gamma", type=float, default=0.99, help="discount, to 0.9999 (0.99)")
     parser.add_argument("--seed", type=int, default=0, help="of rewards, logits and direction (0)")
     args = parser.parse_args(argv)
-    return cli.run("oracle", lambda: command(args))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return cli.run("minipg oracle", lambda: command(args))

@@ -1,4 +1,4 @@
-"""The settings that solve an environment: train.py's defaults for it, printed in the README."""
+"""The settings that solve an environment: minipg train's defaults for it."""
 
 from typing import Any
 

@@ -1,12 +1,11 @@
 """Verify the lecture's equations on the transition table of an environment, or on your own.
 
-python scripts/verify.py [ENV | table.npz] [--json]
-python scripts/verify.py --bugs [--json]: the bug museum
+minipg verify [ENV | table.npz] [--json]
+minipg verify --bugs [--json]: the bug museum
 """
 
 import argparse
 import json
-import sys
 import time
 from typing import Any
 
@@ -16,6 +15,12 @@ from minipg.claims import CLAIMS, Problem
 from minipg.claims.table import check_worth, read_table, unrolled_start
 from minipg.commands import bugs, cli
 from minipg.policies.build import softmax_policy
+
+EXAMPLES = """
+  minipg verify
+  minipg verify CliffWalking-v1 --gamma 0.9
+  minipg verify my_table.npz --json
+  minipg verify --bugs"""
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -52,18 +57,14 @@ def verify(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """0 if all claims hold (all bugs are caught), 1 if one does not, 2 for a user's mistake."""
-    parser = cli.Parser(prog="verify", description="Verify the equations on a transition table.")
+    parser = cli.Parser("minipg verify", "Verify the equations on a transition table.", EXAMPLES)
     parser.add_argument("table", nargs="?", default="FrozenLake-v1", metavar="ENV | table.npz",
-                        help="a Gymnasium environment with a table, or a file: README (default: "
-                        "%(default)s)")  # fmt: skip
+                        help="a Gymnasium environment with a table, or a file with arrays "
+                        "transition, reward, start, gamma (default: %(default)s)")  # fmt: skip
     parser.add_argument("--gamma", type=float, help="discount for an ENV (0.99)")
     parser.add_argument("--seed", type=int, default=0, help="of the random policy and rollouts")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
     parser.add_argument("--bugs", action="store_true", help="instead: published bugs, planted in "
                         "our own source, what catches each and what it costs")  # fmt: skip
     args = parser.parse_args(argv)
-    return cli.run("verify", lambda: bugs.show(args) if args.bugs else verify(args))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return cli.run("minipg verify", lambda: bugs.show(args) if args.bugs else verify(args))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minipg.policies.blocks import block_size, blocks, samples_first, sum_of_products
-from minipg.validate import Array, array, check_counts
+from minipg.validate import Array, array, check_counts, check_range
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ class MLP:
         gain is √2 in hidden layers and `output_gain` in the last.
         Source: Saxe et al. 2014, arXiv 1312.6120.
         """
+        output_gain = check_range("output_gain", output_gain)
         theta = np.zeros(self.num_params, dtype)
         gains = [np.sqrt(2.0)] * (len(self.slices) - 1) + [output_gain]
         for layer, gain in zip(self.layers(theta), gains, strict=True):

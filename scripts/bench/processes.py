@@ -19,6 +19,7 @@ ROOT = SCRIPTS.parent
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "minipg").rglob("*.py")
+    if path.stem != "__main__" and path.parent.name != "commands"  # these may need matplotlib
 )
 
 
@@ -61,7 +62,7 @@ def memory(
     peers: ModuleType | None, steps: Sequence[int] = (100_000, 1_000_000), rounds: int = 1,
     algorithms: Sequence[str] = ("actor_critic", "trpo"),
 ) -> list[Row]:  # fmt: skip
-    """Peak resident memory of train.py, a short run against a long one, in fresh processes."""
+    """Peak resident memory of minipg train, a short run against a long one, in fresh processes."""
     rows = []
     for name in algorithms:
         peaks = np.empty((rounds, 2))
@@ -70,7 +71,7 @@ def memory(
                 with TemporaryDirectory() as folder:
                     words = [name, "CartPole-v1", f"--steps={count}", f"--out={folder}/run"]
                     peaks[i, j] = last_number(
-                        f"import train; assert train.main({words}) == 0; "
+                        f"from minipg.commands import train; assert train.main({words}) == 0; "
                         "from bench.processes import peak; print(peak())"
                     )
         rows += [Row("memory", f"peak, {name}", f"{count} steps", peaks[:, j], "MiB")

@@ -1,6 +1,6 @@
 """The gradient Stable-Baselines3's A2C applies on a table: its exact bias, attributed.
 
-python scripts/sb3_a2c.py        needs SB3, which minipg does not: pip install stable-baselines3
+python sb3_a2c.py        needs SB3, which minipg does not: pip install stable-baselines3
 
 Its own collect_rollouts() and train() run once on every window of n_steps; only the actions are
 dealt, not drawn, and the optimiser leaves θ alone. Axes: S states, P parameters of the policy.
@@ -8,14 +8,12 @@ dealt, not drawn, and the optimiser leaves θ alone. Axes: S states, P parameter
 
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from unittest.mock import patch
 
 import gymnasium as gym
 import numpy as np
-
-from minipg.commands import cli
 
 try:
     import stable_baselines3
@@ -23,8 +21,7 @@ try:
     from stable_baselines3 import A2C
     from stable_baselines3.common.callbacks import CallbackList
 except ModuleNotFoundError as absent:
-    cli.missing("sb3_a2c", absent)
-from torch_estimator import flat
+    sys.exit(f"sb3_a2c: needs {absent.name}: pip install {absent.name}")
 
 from minipg.policies.build import softmax_policy
 from minipg.policies.policy import Policy
@@ -57,6 +54,11 @@ def make_model(seed: int = 0, **options: Any) -> tuple[A2C, TabularMDP]:
     model = A2C("MlpPolicy", env, seed=seed, device="cpu",
                 policy_kwargs={"optimizer_class": Still}, **options)  # fmt: skip
     return model, TabularMDP.from_env(env, model.gamma)
+
+
+def flat(parameters: Iterable[torch.Tensor]) -> np.ndarray:
+    """W0 row by row, b0, W1, b1, … (P,); torch's weight is (out, in), minipg's (in, out)."""
+    return torch.cat([x.detach().t().reshape(-1) for x in parameters]).numpy().astype(float)
 
 
 def actor(model: A2C) -> list[torch.Tensor]:
@@ -126,7 +128,7 @@ def attribution(model: A2C, mdp: TabularMDP) -> list[tuple[str, np.ndarray]]:
     ]
 
 
-def command() -> int:
+def main() -> None:
     """Print a row per switch: what it adds, and the bias and the cosine with ∇J so far."""
     model, mdp = make_model()
     rows = attribution(model, mdp)
@@ -141,15 +143,7 @@ def command() -> int:
         print(f"{name:45}{np.linalg.norm(added):9.1e}{added @ truth / norm:+10.4f}"
               f"{np.linalg.norm(after - truth):9.4f}"
               f"{after @ truth / norm / np.linalg.norm(after):8.4f}")  # fmt: skip
-    return 0
-
-
-def main(argv: list[str] | None = None) -> int:
-    """0, or 2 for a mistake."""
-    cli.Parser(prog="sb3_a2c", description="The bias of Stable-Baselines3's A2C, attributed."
-               ).parse_args(argv)  # fmt: skip
-    return cli.run("sb3_a2c", command)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

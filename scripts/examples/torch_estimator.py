@@ -1,6 +1,6 @@
 """Gradients by PyTorch's autograd against the exact ∇J: REINFORCE with baselines, PPO's first.
 
-python scripts/torch_estimator.py        needs PyTorch, which minipg does not: pip install torch
+python torch_estimator.py        needs PyTorch, which minipg does not: pip install torch
 
 Axes: T steps, B episodes, D observation, H hidden, A actions, P parameters. All in float64.
 """
@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable
 import gymnasium as gym
 import numpy as np
 
-from minipg.commands import cli
-
 try:
     import torch
 except ModuleNotFoundError as absent:
-    cli.missing("torch_estimator", absent)
+    sys.exit(f"torch_estimator: needs {absent.name}: pip install {absent.name}")
 
 from minipg.experience.batch import Batch
 from minipg.experience.enumeration import enumerate_trajectories
@@ -152,7 +150,7 @@ def problem(
     return batch, truth, rows(network(policy, theta), advantages)
 
 
-def command() -> int:
+def main() -> None:
     """Print a row per estimator."""
     warnings.filterwarnings("ignore", "std")  # of one number: the NaN is refused below
     env = gym.make("FrozenLake-v1", desc=["SF", "HG"], is_slippery=False)
@@ -173,15 +171,7 @@ def command() -> int:
         cosine = mean @ truth / length if length else 0.0
         print(f"{name:39}{games:9}{np.linalg.norm(mean - truth):9.1e}{cosine:8.3f}"
               f"{np.trace(covariance):10.2e}")  # fmt: skip
-    return 0
-
-
-def main(argv: list[str] | None = None) -> int:
-    """0, or 2 for a mistake."""
-    cli.Parser(prog="torch_estimator", description="PyTorch's gradients against the exact ∇J."
-               ).parse_args(argv)  # fmt: skip
-    return cli.run("torch_estimator", command)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,93 @@
+"""A run's environments, as its options say, and what is said where they do not fit."""
+
+import argparse
+import os
+import sys
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
+
+from minipg.commands.options import as_option, settings_of
+from minipg.experience.environments import Envs, make_envs, policy_for
+from minipg.policies.policy import Policy
+
+
+def environments(args: argparse.Namespace, num_envs: int, mode: str | None, **more: Any) -> Envs:
+    """Those the run is trained on, without normalisation: the saved θ acts on what they give.
+
+    more: keyword arguments of the environment beside those it is trained with.
+    ValueError for what make_envs refuses, with what helps.
+    """
+    try:
+        return make_envs(args.env, num_envs, mode, args.max_episode_steps, args.rescale_actions,
+                         {**args.env_kwargs, **more})  # fmt: skip
+    except ValueError as error:
+        text, then = str(as_option(error, args)), advice(args.env, str(error))
+        raise ValueError(text.rstrip(".") + then if then else text) from error
+
+
+def advice(env: str, error: str) -> str:
+    """What to do about an environment that is not found, or nothing."""
+    module, colon, _ = env.rpartition(":")
+    if not colon and "NameNotFound" in error:
+        return "; one of your own, in my_module.py of this folder, is named my_module:ID"
+    path = os.path.join(os.getcwd(), *module.split(".")) + ".py"
+    found = getattr(sys.modules.get(module), "__file__", None)
+    if f"No module named '{module}'" in error and not os.path.exists(path):
+        return f"; there is no {path}"
+    if found and os.path.exists(path) and not os.path.samefile(found, path):
+        return f"; {path} is hidden by {found}: give it another name"
+    return ""
+
+
+def check(args: argparse.Namespace) -> None:
+    """ValueError for an option that is out of its range."""
+    for name, least in (("steps", 1), ("seed", 0), ("num_envs", 1), ("evaluation_episodes", 0)):
+        if getattr(args, name) < least:
+            option = "--" + name.replace("_", "-")
+            raise ValueError(f"{option}: expected {least} or more, got {getattr(args, name)}")
+    if args.evaluation_episodes == 1:
+        raise ValueError("--evaluation-episodes: expected 2 or more, or 0 for none, got 1")
+    if args.shared and args.algorithm != "actor_critic":
+        raise ValueError(f"--shared: expected with actor_critic, got {args.algorithm}")
+
+
+def prepare(args: argparse.Namespace) -> tuple[Envs, Any, Policy, Any]:
+    """Environments to train on, their NormalizeObservation or None, the policy, the settings."""
+    check(args)
+    settings = settings_of(args)
+    envs = environments(args, args.num_envs, args.mode)
+    check_time_limit(args, envs)
+    scaler = None
+    if args.normalize_observations:
+        envs = scaler = NormalizeObservation(envs)
+    if args.normalize_rewards:
+        envs = NormalizeReward(envs, getattr(settings, "gamma", 1.0))
+    policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
+    return envs, scaler, policy, settings
+
+
+def check_time_limit(args: argparse.Namespace, envs: Envs) -> None:
+    """ValueError where no episode need ever end."""
+    spec, space = envs.unwrapped.spec, envs.unwrapped.single_observation_space
+    if args.max_episode_steps is None and (spec is None or spec.max_episode_steps is None):
+        steps = 200 if isinstance(space, Discrete) else 1000
+        raise ValueError(f"--max-episode-steps: expected for {args.env}, which has no time limit: "
+                         f"--max-episode-steps {steps}, say")  # fmt: skip
+
+
+def hint(args: argparse.Namespace, envs: Envs) -> list[str]:
+    """A line where a Box is far from what a Gaussian does first, 0 ± σ."""
+    space = envs.single_action_space
+    if args.rescale_actions or not (isinstance(space, Box) and space.is_bounded()):
+        return []
+    low, high = (x.astype(float).ravel() for x in (space.low, space.high))
+    half, middle, std = high / 2 - low / 2, high / 2 + low / 2, args.initial_std
+    far = (half > 3 * std) | (half < std / 3) | (abs(middle) > half / 2)
+    return [
+        f"actions lie between {low[i]:g} and {high[i]:g}, the policy begins at 0 ± {std:g}: "
+        "--rescale-actions maps [-1, 1] onto the bounds"
+        for i in np.flatnonzero(far)[:1]
+    ]

@@ -1,0 +1,66 @@
+"""One episode of a trained policy as a moving picture."""
+
+import argparse
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from minipg.commands import cli
+from minipg.commands.environments import environments
+from minipg.experience.environments import Envs
+from minipg.experience.rollout import play_episodes
+from minipg.files import write_whole
+from minipg.policies.policy import Policy
+from minipg.validate import Array
+
+SUFFIXES = (".gif", ".png", ".webp")
+HEADLESS = {"mujoco": "MUJOCO_GL=egl", "pygame": "SDL_VIDEODRIVER=dummy"}  # by what draws
+
+
+class Film(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+    """Keeps a picture of each step of the first environment."""
+
+    def __init__(self, env: Envs, image: ModuleType):
+        super().__init__(env)
+        self.image = image
+        self.frames: list[Any] = []
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """As the environments'; the picture is of before it."""
+        pictures: Any = self.env.render()
+        picture = self.image.fromarray(np.asarray(pictures[0], np.uint8))
+        self.frames.append(picture.quantize(256))  # a byte a pixel
+        return self.env.step(actions)
+
+
+def headless(error: BaseException) -> str:
+    """Which variable to set where the library that failed to draw may miss a screen."""
+    frames = traceback.extract_tb(error.__traceback__)
+    names = [type(error).__module__, *(frame.filename for frame in frames)]
+    for library, variable in HEADLESS.items():
+        if any(library in name for name in names):
+            return f"; without a screen put {variable} before the command"
+    return headless(error.__cause__) if error.__cause__ else ""
+
+
+def film(args: argparse.Namespace, policy: Policy, theta: Array, path: Path) -> None:
+    """Write one episode as a moving picture; ValueError where the environment draws none."""
+    image = cli.need("PIL.Image", "--video")
+    modes = environments(args, 1, "sync").metadata.get("render_modes", [])
+    if "rgb_array" not in modes:
+        raise ValueError(f"--video: expected an environment that draws rgb_array, got {modes}")
+    try:
+        envs = Film(environments(args, 1, "sync", render_mode="rgb_array"), image)
+        play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 2]))
+    except Exception as error:  # whatever draws; it says what to install
+        raise ValueError(f"--video: {type(error).__name__}: {error}{headless(error)}") from error
+    rate = envs.metadata.get("render_fps", 30)
+    first, *others = envs.frames
+    envs.close()
+    write_whole(path, lambda file: first.save(file, path.suffix[1:], save_all=True, loop=0,
+                                              append_images=others, duration=1000 / rate),
+                )  # fmt: skip

@@ -1,0 +1,55 @@
+"""A run folder taken up again: where it was interrupted, or beyond its end."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from minipg.commands import cli, runs
+from minipg.commands.options import VERSIONS, parser, words_of
+
+ANNEALED = {  # what falls to 0 as --steps are played
+    "reinforce": ("learning_rate",),
+    "actor_critic": ("learning_rate", "critic_learning_rate"),
+    "cem": ("extra_std",),
+}
+
+
+def note(text: str) -> None:
+    """A line on standard error."""
+    print(f"minipg train: {text}", file=sys.stderr)
+
+
+def interrupted(
+    folder: Path, steps: int | None = None
+) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Options and checkpoint of a run to go on with, to other `steps`; ValueError without one."""
+    config = runs.read_config(folder)
+    finished = (folder / "result.json").exists()
+    if finished and steps is None:
+        more = 2 * config["steps"] if isinstance(config.get("steps"), int) else "N"
+        raise ValueError(f"{folder}: it is finished; to train it further: {cli.called()} train "
+                         f"--resume {shlex.quote(str(folder))} --steps {more}")  # fmt: skip
+    words = [str(config.get("algorithm")), str(config.get("env")), *words_of(config)]
+    args = parser().parse_args([*words, f"--out={folder}"])
+    if missing := sorted(set(vars(args)) - set(config)):
+        raise ValueError(f"{folder}: expected a run of this version, config.json lacks {missing}")
+    saved = runs.read_checkpoint(folder)
+    if steps is not None:
+        done = saved["state"].env_steps
+        if steps <= done:
+            raise ValueError(f"--steps: expected more than the {done} that are done, got {steps}")
+        names = ANNEALED.get(args.algorithm, ())
+        if names and steps != args.steps:
+            falls = f"{' and '.join(names)} {'fall' if names[1:] else 'falls'}"
+            note(f"not the run that --steps {steps} would have been from its begin: {falls} to 0 "
+                 f"over --steps, till here over {args.steps}")  # fmt: skip
+        args.steps = steps
+        if finished and args.until is not None:
+            note(f"--until {args.until:g} was reached; from here without it")
+            args.until = None
+    if config.get("versions") != VERSIONS:
+        note(f"begun with {config.get('versions')}, goes on with {VERSIONS}: the last digits may "
+             "differ")  # fmt: skip
+    return args, saved
