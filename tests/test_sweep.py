@@ -292,6 +292,12 @@ def dask(*words, cwd):
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
 
+def addresses(scheduler_file):
+    """That of the scheduler, once it has written its file."""
+    text = scheduler_file.read_text() if scheduler_file.exists() else ""
+    return re.findall('"address": "(tcp.*?)",', text)[:1]
+
+
 def wait_until(done, *alive):
     """Until done(), while all these processes live."""
     end = time.monotonic() + WAIT
@@ -321,8 +327,8 @@ def test_a_dask_cluster_loses_a_worker(tmp_path, monkeypatch):
 
         scheduler = start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file",
                           str(scheduler_file))  # fmt: skip
-        wait_until(scheduler_file.exists, scheduler)
-        address = json.loads(scheduler_file.read_text())["address"]
+        wait_until(lambda: addresses(scheduler_file), scheduler)
+        (address,) = addresses(scheduler_file)
         first, second = (start("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
                          for _ in range(2))  # fmt: skip
         command = words(out, *LONG, seeds=4, env=["plot:Own-v0"])
