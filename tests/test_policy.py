@@ -280,7 +280,10 @@ def test_a_truncated_or_foreign_file_is_refused(tmp_path):
                 ({"nvec": [2, 0]}, "nvec: expected a whole number of 1 or more, got 0"),
                 ({"nvec": [[2]]}, r"nvec: expected a whole number of 1 or more, got \[2\]"),
                 ({"nvec": [2.0]}, "nvec: expected a whole number of 1 or more, got 2.0"),
-                ({"nvec": [True, True, True, True]}, "nvec: expected a whole number of 1 or more, got T"),
+                (
+                    {"nvec": [True, True, True, True]},
+                    "nvec: expected a whole number of 1 or more, got T",
+                ),
                 ({"nvec": [2, 1]}, "network: expected 3 outputs"),
                 ({"nvec": [2**63 - 1, 2]}, "network: expected"),
             )

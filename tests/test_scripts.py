@@ -425,3 +425,12 @@ def test_verify_takes_a_table_of_one_s_own(tmp_path, capsys):
     assert verify.main([str(path)]) == 2
     assert "terminals" in capsys.readouterr().err
     assert verify.main([str(tmp_path / "none.npz")]) == 2
+
+
+def test_without_a_final_evaluation_there_is_a_result_without_a_return(tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["ppo", "CartPole-v1", "--steps", "2000", "--evaluation-episodes", "0"]
+    assert train.main([*words, "--out", str(out)]) == 0
+    result = json.loads((out / "result.json").read_text())
+    assert (result["episodes"], result["mean_return"]) == (0, None)
+    assert result["env_steps"] >= 2000

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,10 @@ TINY = ["--num-envs", "2", "--n-steps", "8", "--hidden", "4"]
 SHORT = [*TINY, "--steps", "300"]
 LONG = [*TINY, "--steps", "3000"]
 WAIT = 60  # seconds until a test that hangs fails
+OWN = """import gymnasium as gym
+gym.register("Own-v0", max_episode_steps=50,
+             vector_entry_point="gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv")
+"""
 
 
 @pytest.fixture
@@ -279,24 +284,65 @@ def test_a_worker_process_that_is_killed(tmp_path, monkeypatch, capsys):
     assert check_whole(folder) == 19
 
 
-def test_a_dask_cluster_loses_a_worker(tmp_path, monkeypatch, capsys):
-    """Two worker processes, one killed in the middle of a run: each run ends as if alone."""
-    distributed = pytest.importorskip("distributed")
-    out = tmp_path / "out"
-    with (
-        distributed.LocalCluster(2, processes=True, threads_per_worker=1, dashboard_address=None,
-                                 silence_logs="ERROR") as cluster,
-        distributed.Client(cluster) as client,
-        ThreadPoolExecutor(1) as pool,
-    ):  # fmt: skip
-        pids = client.run(os.getpid)
-        command = words(out, *LONG, seeds=4)
-        command[1:1] = ["--dask", cluster.scheduler_address]
-        done = pool.submit(sweep.main, command)
-        while len(unfinished(out)) < 2:  # each worker is in the middle of one
-            assert not done.done(), done.result()
-        os.kill(pids.popitem()[1], signal.SIGKILL)
-        assert done.result(WAIT) == 0
+def dask(*words, cwd):
+    """A process of Dask's as a user starts it on some machine: in another folder, no PYTHONPATH."""
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    program = Path(sys.executable).with_name("dask")
+    return subprocess.Popen([program, *words], cwd=cwd, env=plain, start_new_session=True,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+
+def addresses(scheduler_file):
+    """That of the scheduler, once it has written its file."""
+    text = scheduler_file.read_text() if scheduler_file.exists() else ""
+    return re.findall('"address": "(tcp.*?)",', text)[:1]
+
+
+def wait_until(done, *alive):
+    """Until done(), while all these processes live."""
+    end = time.monotonic() + WAIT
+    while not done():
+        assert time.monotonic() < end
+        assert all(process.poll() is None for process in alive)
+
+
+def test_a_dask_cluster_loses_a_worker(tmp_path, monkeypatch):
+    """Two workers, one killed in the middle of a run: each run ends as if alone.
+
+    The environment stands in a module of the command's folder, which bears the name of one of ours.
+    """
+    pytest.importorskip("distributed")
+    mine, other, out = (tmp_path / name for name in ("mine", "other", "out"))
+    mine.mkdir()
+    other.mkdir()
+    (mine / "plot.py").write_text(OWN)
+    scheduler_file = tmp_path / "scheduler.json"
+    with contextlib.ExitStack() as stack:
+
+        def start(*words):
+            process = dask(*words, cwd=other)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            return process
+
+        scheduler = start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file",
+                          str(scheduler_file))  # fmt: skip
+        wait_until(lambda: addresses(scheduler_file), scheduler)
+        (address,) = addresses(scheduler_file)
+        first, second = (start("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+                         for _ in range(2))  # fmt: skip
+        command = words(out, *LONG, seeds=4, env=["plot:Own-v0"])
+        command[1:1] = ["--dask", address]
+        sweep_process = subprocess.Popen([sys.executable, "-m", "minipg", "sweep", *command],
+                                         cwd=mine, stderr=subprocess.PIPE)  # fmt: skip
+        stack.callback(sweep_process.kill)
+        everyone = scheduler, first, second, sweep_process
+        wait_until(lambda: len(unfinished(out)) == 2, *everyone)  # each is in the middle of one
+        first.kill()
+        _, error = sweep_process.communicate(timeout=WAIT)
+        assert sweep_process.returncode == 0, error.decode()
+    monkeypatch.syspath_prepend(mine)
     for seed in range(4):
-        whole = alone(tmp_path / str(seed), seed, *LONG)
-        assert state_and_figures(out / f"actor_critic-CartPole-v1-{seed}") == whole
+        whole = alone(tmp_path / str(seed), seed, *LONG, env="plot:Own-v0")
+        assert state_and_figures(out / f"actor_critic-plot:Own-v0-{seed}") == whole
+    sys.modules.pop("plot")

@@ -37,10 +37,11 @@ class Line:
 
     def show(self) -> None:
         """Over what the line was before."""
+        if self.quiet:
+            return
         self.due = time.perf_counter() + SECONDS_BETWEEN_LINES
         text = f"{self.n / self.total:4.0%}  {self.n} of {self.total}{self.unit}{self.postfix}"
-        if not self.quiet:
-            print(f"\r{text:79}", end="", file=sys.stderr, flush=True)
+        print(f"\r{text:79}", end="", file=sys.stderr, flush=True)
 
 
 def bar(total: int, unit: str, initial: int = 0, quiet: bool = False) -> Any:
