@@ -230,7 +230,7 @@ def test_where_nothing_can_be_shown_verify_says_so_before_any_row(
     assert verify.main([str(path)]) == 2
     out = capsys.readouterr()
     assert out.out == ""
-    assert re.fullmatch(f"verify: table: {message}.*\n", out.err)
+    assert re.fullmatch(f"minipg verify: table: {message}.*\n", out.err)
     if scale == 1e100:
         np.savez(path, **arrays, reward=1e60 * np.sign(reward), gamma=0.9)
         assert verify.main([str(path)]) == 0, capsys.readouterr().out

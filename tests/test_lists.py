@@ -111,7 +111,7 @@ def head_cases(kind, head, actions):
     cases |= {name: with_actions for name in ("log_prob", "score")}
     cases |= {
         "check_actions": {"actions": actions, "leading": (3,)},
-        "kl": {"p": eta, "q": other},
+        "kl": {"p": eta, "q": other}, "log_ratio": {"p": eta, "q": other},
         "fisher_product": {"eta": eta, "then": lambda product: product(other.tolist())},
         "sample": {"eta": eta, "rng": np.random.default_rng(2)},
         "probs": {"eta": eta}, "log_probs": {"eta": eta},
@@ -200,6 +200,7 @@ def problem_cases(w):
         "problems.TabularMDP.from_arrays": {**w.table, "terminal": np.array([False, False, True])},
         "problems.TabularMDP.chain": {"self": m, "pi": w.pi, "then": lambda p: p.toarray()},
         "problems.TabularMDP.check_ends": {"self": w.short, "pi": np.tile(w.pi, (3, 1))},
+        "problems.TabularMDP.never_ends": {"self": w.short, "pi": np.tile(w.pi, (3, 1))},
         "problems.TabularMDP.with_start": {"self": m, "start": np.array([0.0, 0.0, 1.0])},
         "problems.TabularVectorEnv.step": {"self": table, "actions": np.array([0, 1, 1])},
         "problems.LQRVectorEnv.step": {"self": linear, "actions": np.ones((3, 1))},
@@ -246,6 +247,9 @@ def estimator_cases(w):
                                               "psi": w.weight, "clip": 0.2},
         "compatible_advantage": own | samples | {"w": w.v, "actions": w.actions},
         "constant_baseline": batch | psi, "time_baseline": batch | psi,
+        "log_decision_weights": own | batch, "self_normalized_weight": own | batch,
+        "by_group": {"method": rloo, "group": np.array([0, 0, 1, 1]),
+                     "returns": np.array([1.0, 2.0, 0.5, 3.0])},
         "decision_weights": own | batch, "importance_weight": own | batch, "ratio": own | batch,
         "discounted_sum": {"x": w.psi, **ends, "rate": 0.5}, "discounts": ends | gamma,
         "dr_grpo": {"returns": w.returns}, "rloo": {"returns": w.returns}, "grpo": groups,

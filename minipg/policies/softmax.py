@@ -110,6 +110,7 @@ class Softmax:
 
         The change is taken from its mean under p, so that the rest is log Σ p e^change ≥ 0.
         """
+        p, q = arrays(p, q)
         log_p, log_q = self.log_probs(p), self.log_probs(q)
         prob = np.exp(log_p)
         change = np.where(prob != 0, q - p, 0)

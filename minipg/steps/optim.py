@@ -5,7 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, array, arrays, check_finite, check_range, power_of_two
+from minipg.validate import (
+    Array,
+    all_finite,
+    array,
+    arrays,
+    check_finite,
+    check_range,
+    power_of_two,
+)
 
 
 def sgd_init(theta: Array) -> None:
@@ -43,7 +51,9 @@ def squared(gradient: Array) -> Array:
     """g²; ValueError where it is no number in its dtype, as g/√g² would be 0 then."""
     with np.errstate(over="ignore", invalid="ignore"):
         square = gradient**2
-    check_finite(f"square of the gradient, in {square.dtype} (smaller rewards?)", square)
+    if not all_finite(square):
+        check_finite("gradient", gradient)
+        check_finite(f"square of the gradient, in {square.dtype} (smaller rewards?)", square)
     return square
 
 
