@@ -136,6 +136,6 @@ BUGS = [
         'check_shape("psi", psi, obs.shape[:-1])', "psi = (psi + 0 * obs[:, 0]).sum(0)",
         shapes_are_strict, broadcast_error),
     Bug(28, importance,
-        "np.cumsum(log_ratio * batch.valid, 0)", "2 * np.cumsum(log_ratio * batch.valid, 0)",
+        "np.cumsum(np.where", "2 * np.cumsum(np.where",
         off_policy_episodes_give_the_gradient, off_policy_bias),
 ]  # fmt: skip
