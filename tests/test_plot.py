@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap, trim_mean
 
 from minipg.commands import curves, panels, plot, train
 from minipg.commands.options import ALGORITHMS
@@ -174,3 +175,49 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
         assert (tmp_path / name).read_bytes().startswith(start)
     assert plot.main([str(tmp_path), str(tmp_path / "trpo0")]) == 0
     assert capsys.readouterr().out.endswith(f"picture: {tmp_path / 'curve.png'}\n")
+
+
+def test_several_seeds_are_drawn_as_their_middle_within_its_interval(tmp_path):
+    """The line is the interquartile mean, not the first seed; the band's edges are the interval."""
+    rng = np.random.default_rng(0)
+    for seed in range(6):
+        write_run(tmp_path / str(seed), 100 * rng.random(10), seed=seed)
+    (axes,) = picture(tmp_path).axes
+    (group,), _ = curves.read_groups(curves.folders_in([tmp_path]))
+    grid, values = curves.curves(group, "env_steps")
+    middle, low, high = curves.interquartile(values)
+    line = next(line for line in axes.lines if line.get_label().startswith("ppo"))
+    np.testing.assert_array_equal(line.get_xdata(), grid)
+    np.testing.assert_array_equal(line.get_ydata(), middle)
+    assert np.abs(middle - values[0]).max() > 1
+    (band,) = axes.collections
+    corners = {tuple(corner) for corner in band.get_paths()[0].vertices.round(9)}
+    for edge in (low, high):
+        assert set(zip(grid.round(9), edge.round(9), strict=True)) <= corners
+
+
+def test_the_interval_leaves_a_fortieth_on_either_side():
+    """Of a mean of 40 seeds, all trimmed alike: SciPy's quantiles of the same resamples, to the
+    bit; those of 93 or 97 % are others."""
+    values = np.random.default_rng(0).normal(size=(40, 1))
+    _, low, high = curves.interquartile(values)
+    for level, same in ((0.95, True), (0.93, False), (0.97, False)):
+        found = bootstrap(
+            (values,), lambda x, axis: trim_mean(x, 0.25, axis=axis), method="percentile",
+            n_resamples=curves.RESAMPLES, confidence_level=level, vectorized=True,
+            random_state=np.random.default_rng(0),
+        )  # fmt: skip
+        assert (found.confidence_interval.low == low) == same
+        assert (found.confidence_interval.high == high) == same
+
+
+def test_each_algorithm_s_kl_is_in_units_of_its_own_delta(tmp_path):
+    for name, delta in (("trpo", 0.01), ("npg", 0.1)):
+        folder = write_run(tmp_path / name, STEPS, algorithm=name, delta=delta)
+        rows = (folder / "progress.csv").read_text().splitlines()
+        table = [rows[0] + ",kl", *(row + ",0.05" for row in rows[1:])]
+        (folder / "progress.csv").write_text("\n".join(table) + "\n")
+    _, kl = picture(tmp_path).axes
+    drawn = {line.get_label(): line.get_ydata() for line in kl.lines}
+    np.testing.assert_allclose(drawn["trpo"], 5)
+    np.testing.assert_allclose(drawn["npg"], 0.5)

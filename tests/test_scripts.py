@@ -14,6 +14,7 @@ import stress
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
 
 from minipg.algorithms import actor_critic, reinforce
+from minipg.algorithms.state import load_tree
 from minipg.claims.rows import Row
 from minipg.commands import cli, estimators, options, plot, runs, train, verify
 from minipg.commands.presets import PRESETS
@@ -249,7 +250,11 @@ def test_normalization_is_trained_with_frozen_and_saved(tmp_path):
 def test_trust_region_methods_train(tmp_path, algorithm, env):
     out = tmp_path / "run"
     assert train.main([algorithm, env, "--steps", "3000", "--out", str(out)]) == 0
-    assert read_csv(out)[-1]["kl"] != ""
+    kl = [float(row["kl"]) for row in read_csv(out)]
+    assert all(0 <= x < (0.5 if algorithm == "ppo" else 0.05) for x in kl)
+    assert max(kl) > 1e-4
+    delta = json.loads((out / "config.json").read_text()).get("delta")
+    assert algorithm != "trpo" or max(kl) <= delta
     assert json.loads((out / "result.json").read_text())["algorithm"] == algorithm
 
 
@@ -434,3 +439,45 @@ def test_without_a_final_evaluation_there_is_a_result_without_a_return(tmp_path,
     result = json.loads((out / "result.json").read_text())
     assert (result["episodes"], result["mean_return"]) == (0, None)
     assert result["env_steps"] >= 2000
+
+
+class Faint(gym.Env):
+    """Observations of deviation 3e-5, whose variance is as small as the ε of normalisation."""
+
+    observation_space = gym.spaces.Box(-1, 1, (2,), np.float64)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return 1e-4 * self.np_random.random(2), {}
+
+    def step(self, action):
+        return 1e-4 * self.np_random.random(2), float(action), False, False, {}
+
+
+@pytest.mark.pitfall(22)
+def test_the_absorbed_deviation_has_the_epsilon_of_the_one_trained_with(tmp_path):
+    """√(var + ε) where ε tells: the saved policy is the trained one, not a sharper one."""
+    gym.register("Faint-v0", Faint, max_episode_steps=8)
+    try:
+        words = [
+            "npg",
+            "Faint-v0",
+            "--normalize-observations",
+            "--num-envs",
+            "4",
+            "--steps",
+            "3000",
+        ]
+        assert train.main([*words, "--out", str(tmp_path / "run")]) == 0
+        policy, theta = load_policy(tmp_path / "run" / "parameters.npz")
+        saved = load_tree(tmp_path / "run" / "state.npz")
+        (statistics,) = [layer for layer in saved["envs"] if "obs_rms.var" in layer]
+        mean, var = statistics["obs_rms.mean"], statistics["obs_rms.var"]
+        assert (var < 3e-8).all()
+        obs = 1e-4 * np.random.default_rng(0).random((5, 2))
+        scaled = (obs - mean) / np.sqrt(var + 1e-8)
+        expected = policy.eta(saved["state"].theta, scaled)
+        np.testing.assert_allclose(policy.eta(theta, obs), expected, rtol=1e-4, atol=1e-6)
+    finally:
+        gym.registry.pop("Faint-v0")

@@ -1,6 +1,7 @@
 """What a claim is: a row of verify, which compares two computations on one Problem."""
 
 from collections.abc import Callable
+from math import isnan, nan
 from typing import NamedTuple
 
 from minipg.claims.equations import EQUATIONS
@@ -12,11 +13,21 @@ STATEMENTS = {statement.id: statement for statement in (*EQUATIONS, *ERRATA)}
 
 
 class Row(NamedTuple):
-    """What was compared, the error found and the error allowed."""
+    """What was compared, the error found and the error allowed; both NaN where nothing was."""
 
     compared: str
     error: float
     tolerance: float
+
+    @property
+    def skipped(self) -> bool:
+        """Whether there was nothing to compare, for the reason in `compared`."""
+        return isnan(self.error) and isnan(self.tolerance)
+
+
+def skip(why: str) -> Row:
+    """A row of a claim that says nothing of this problem; it does not hold, nor fail."""
+    return Row(why, nan, nan)
 
 
 class Claim(NamedTuple):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minipg.claims.problem import Problem, worst
-from minipg.claims.rows import ALPHA, Row, claim
+from minipg.claims.rows import ALPHA, Row, claim, skip
 from minipg.estimators.returns import discounts, reward_to_go
 from minipg.estimators.surrogate import batch_surrogate, batch_surrogate_gradient, ratio
 from minipg.experience import enumeration
@@ -86,11 +86,13 @@ def over_visits_weighted(p: Problem) -> Row:
 
 def _over_visits(p: Problem, weighted: bool) -> Row:
     new, pi = _pair(p)
-    if p.mdp.gamma == 1:
-        return Row("γ = 1: d_π is not defined", 0.0, 1e-9)
     weight = pi * (new / pi) if weighted else new
-    gain = (weight * exact.advantages(p.mdp, pi)).sum(1) / (1 - p.mdp.gamma)
-    got, slide = (float(exact.visitation(p.mdp, x)[:-1] @ gain) for x in (new, pi))
+    gain = (weight * exact.advantages(p.mdp, pi)).sum(1)
+    if p.mdp.gamma == 1:  # d_π/(1−γ) is the number of visits, where d_π is 0
+        got, slide = (float(exact.visits(p.mdp, x, 1.0) @ gain) for x in (new, pi))
+    else:
+        d_new, d = (exact.visitation(p.mdp, x)[:-1] for x in (new, pi))
+        got, slide = (float(x @ (gain / (1 - p.mdp.gamma))) for x in (d_new, d))
     before = float(exact.objective(p.mdp, pi))
     truth = float(exact.objective(p.mdp, new)) - before
     scale = max(abs(before), abs(truth), 1e-300)
@@ -133,7 +135,7 @@ def surrogate_sampled(p: Problem) -> Row:
 def error_bound(p: Problem) -> Row:
     new, pi = _pair(p)
     if p.mdp.gamma == 1:
-        return Row("γ = 1: C is infinite", 0.0, 1.0)
+        return skip("γ = 1: C is infinite")
     error = abs(performance.performance_difference(p.mdp, new, pi)
                 - performance.surrogate(p.mdp, new, pi))  # fmt: skip
     error = max(0.0, error - 1e-12 * float(np.abs(exact.state_values(p.mdp, pi)).max()))  # rounding
@@ -153,7 +155,7 @@ def surrogate_gradient(p: Problem) -> Row:
 def monotone(p: Problem) -> Row:
     pi = p.policy.probs(p.theta, p.mdp.features)
     if p.mdp.gamma == 1:
-        return Row("γ = 1: C is infinite, no step", 0.0, 1e-9)
+        return skip("γ = 1: C is infinite, no step")
     objectives, moved = [float(exact.objective(p.mdp, pi))], 0.0
     for _ in range(3):
         new = performance.improve(p.mdp, pi)

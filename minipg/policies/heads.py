@@ -17,8 +17,8 @@ class Head(Protocol):
     """π(a) of one η (K,), or of many (..., K): a frozen dataclass, whose fields a file keeps.
 
     A new one is a file with such a class and a line in registry.HEADS. The tests named below, of
-    tests/test_distributions.py unless they say otherwise, then hold it; tests/strategies.py is
-    told how to draw it (HEADS) and how to sum over its actions (nodes).
+    tests/test_distributions.py unless they say otherwise, then hold it; HEADS there draws
+    it, and tests/strategies.py is told how to draw a policy of it and to sum over its actions.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
