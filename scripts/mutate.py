@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from resource import RLIMIT_AS, setrlimit
 from typing import Any
 from xml.etree import ElementTree
 
@@ -26,6 +28,7 @@ from tqdm import tqdm
 
 BLIND = ("test_pitfalls.py", "test_layout.py", "test_docs.py")  # judge texts, or a copy of them
 SECONDS = 240  # of a fault's tests; more is a loop that never ends, which shows
+MEMORY = 6 << 30  # bytes; more is a loop that fills it, which shows too
 
 
 def environment(tree: Path) -> dict[str, str]:
@@ -68,6 +71,7 @@ def judge(fault: Fault, tests: list[str]) -> dict[str, Any]:
         try:
             done = subprocess.run(pytest_of(tree, "-x", "@chosen"), cwd=tree, capture_output=True,
                                   text=True, env=environment(tree), timeout=SECONDS, check=False,
+                                  preexec_fn=partial(setrlimit, RLIMIT_AS, (MEMORY, MEMORY)),
                                   )  # fmt: skip
         except subprocess.TimeoutExpired:
             return {"caught": True, "by": "no end"}
