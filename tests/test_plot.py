@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from minipg.commands import curves, panels, plot, train
+from minipg.commands import curves, estimators, panels, plot, train
 from minipg.commands.options import ALGORITHMS
 
 STEPS = np.arange(100.0, 1100.0, 100.0)
@@ -174,3 +175,21 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
         assert (tmp_path / name).read_bytes().startswith(start)
     assert plot.main([str(tmp_path), str(tmp_path / "trpo0")]) == 0
     assert capsys.readouterr().out.endswith(f"picture: {tmp_path / 'curve.png'}\n")
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--attribute", f"reinforce {'--no-gamma-t ' * 9}"]], ids=["ψ", "bias"]
+)
+def test_the_pictures_of_estimators_keep_their_labels_on_the_page(tmp_path, monkeypatch, words):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    np.savez(tmp_path / "table.npz", start=[1.0, 0.0], gamma=0.9,
+             transition=np.full((2, 2, 2), 0.5), reward=[[0.0, 1.0], [2.0, 5.0]])  # fmt: skip
+    out = tmp_path / "picture.png"
+    assert estimators.main([str(tmp_path / "table.npz"), "--plot", str(out), *words]) == 0
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    texts = [figure._suptitle] if words else []
+    for box in [x.get_tightbbox() for x in figure.axes] + [x.get_window_extent() for x in texts]:
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1

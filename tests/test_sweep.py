@@ -171,6 +171,22 @@ def test_the_progress_bar_counts_the_steps_that_are_written(tmp_path):
         assert workers.steps_done(run) == wanted
 
 
+def test_until_stops_each_run_and_the_bar_counts_it_whole(tmp_path, capsys, threads):
+    """Before -- or after it; repeated, the command finds the runs finished."""
+    command = ["ppo", "--env", "CartPole-v1", "--seeds", "2", "--out", str(tmp_path)]
+    more = ["--", "--num-envs", "4", "--steps", "1e5"]
+    assert sweep.main([*command, "--until", "30", *more]) == 0
+    table = capsys.readouterr().out
+    for seed in (0, 1):
+        folder = tmp_path / f"ppo-CartPole-v1-{seed}"
+        result = json.loads((folder / "result.json").read_text())
+        assert result["env_steps"] < 100_000
+        run = sweep.argparse.Namespace(out=folder, steps=100_000)
+        assert workers.steps_done(run) == 100_000
+    assert sweep.main([*command, *more, "--until", "30"]) == 0
+    assert capsys.readouterr().out == table
+
+
 def test_presets_apply_and_options_win(tmp_path):
     args = sweep.argparse.Namespace(algorithms=["ppo"], env=["CartPole-v1", "Acrobot-v1"], seeds=2,
                                     out=tmp_path)  # fmt: skip

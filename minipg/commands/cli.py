@@ -83,7 +83,8 @@ def need(module: str, purpose: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        package = {"PIL": "pillow"}.get(str(error.name), error.name)
+        top = str(error.name).split(".")[0]
+        package = {"PIL": "pillow"}.get(top, top)
         raise ValueError(f"{purpose}: needs {package}: pip install {package}") from error
 
 

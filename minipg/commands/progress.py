@@ -38,8 +38,8 @@ class Line:
     def show(self) -> None:
         """Over what the line was before."""
         self.due = time.perf_counter() + SECONDS_BETWEEN_LINES
-        text = f"{self.n / self.total:4.0%}  {self.n} of {self.total}{self.unit}{self.postfix}"
         if not self.quiet:
+            text = f"{self.n / self.total:4.0%}  {self.n} of {self.total}{self.unit}{self.postfix}"
             print(f"\r{text:79}", end="", file=sys.stderr, flush=True)
 
 
