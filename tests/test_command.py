@@ -237,8 +237,10 @@ def test_help_shows_the_commands_and_each_has_examples_that_parse(capsys):
     [
         ([], "minipg: the following arguments are required: COMMAND"),
         (["trian"], "minipg: argument COMMAND: invalid choice: 'trian' (choose from"),
-        (["train", "ppo", "CartPole-v1", "--learning_rate", "1"],
-         "minipg train ppo: unknown: --learning_rate 1 (--learning-rate?)"),
+        (["train", "ppo", "CartPole-v1", "--Learning_rates", "1"],
+         "minipg train ppo: unknown: --Learning_rates 1 (--learning-rate?)"),
+        (["train", "ppo", "CartPole-v1", "--hidden", "64", "32"],
+         "minipg train ppo: unknown: 32; a value is one word, as 64,64; see"),
         (["train", "ppo", "CartPole-v1", "--fast"], "minipg train ppo: unknown: --fast; see"),
         (["train", "ppo", "CartPole-v1", "--steps", "ten"], "a whole number, as 1000 or 1e3, got"),
         (["train", "ppo", "CartPole-v1", "--steps", "1.5"], "a whole number, as 1000 or 1e3, got"),

@@ -656,8 +656,29 @@ def test_a_kill_in_the_middle_of_going_on_loses_nothing(tmp_path, monkeypatch):
     assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
+def test_an_interrupted_extension_is_an_interrupted_run(tmp_path, monkeypatch):
+    """Not one that is finished: it goes on without --steps."""
+    finish(tmp_path / "run", "npg", 300)
+    finish(tmp_path / "whole", "npg", 600)
+    add = writer.Writer.add
+
+    def stop(self, *args, **more):
+        if self.iterations == 7:
+            raise KeyboardInterrupt
+        add(self, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.Writer, "add", stop)
+        assert train.main(["--resume", str(tmp_path / "run"), "--steps", "600"]) == 130
+    assert train.main(["--resume", str(tmp_path / "run")]) == 0
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
 @given(st.lists(st.tuples(st.integers(1, 60), st.floats(-100, 100)), min_size=1, max_size=300),
        st.sampled_from(["reinforce", "npg"]), st.integers(0, 300))  # fmt: skip
+@example([(1, float(i)) for i in range(200)], "reinforce", 150)
+@example([(50, float(i)) for i in range(9)], "reinforce", 0)
+@example([(99, 1.0)], "npg", 0)
 def test_the_mean_of_the_last_hundred_episodes(iterations, algorithm, cut):
     """Of the episodes one by one, from the first iteration of those that hold the last hundred.
 
@@ -686,25 +707,25 @@ def test_the_mean_of_the_last_hundred_episodes(iterations, algorithm, cut):
 def test_until_stops_at_the_first_iteration_that_is_there_also_when_resumed(
     tmp_path, capsys, algorithm
 ):
-    words = [algorithm, *TO, "--steps", "1e5", "--until", "40"]
+    words = [algorithm, *TO, "--steps", "1e5", "--until", "80"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert train.main([*words, "--out", str(whole)]) == 0
     out = capsys.readouterr().out
-    assert "; --until 40 reached\n" in out
+    assert "; --until 80 reached\n" in out
     columns = runs.read_run(whole)[1]
-    goal, last = until.Goal(algorithm, 40.0, []), len(columns["episodes"]) - 1
+    goal, last = until.Goal(algorithm, 80.0, []), len(columns["episodes"]) - 1
     for i in range(last + 1):
         goal.add({name: columns[name][i] for name in ("episodes", "mean_return")})
         assert goal.reached == (i == last)
     assert json.loads((whole / "result.json").read_text())["env_steps"] < 100_000
-    interrupt(cut, words, last - 1)
+    interrupt(cut, words, max(1, last - 3))
     assert train.main(["--resume", str(cut)]) == 0
     assert content(cut) == content(whole)
     more = 2 * int(columns["env_steps"][-1])
     capsys.readouterr()
     assert train.main(["--resume", str(cut), "--steps", str(more)]) == 0
     out, error = capsys.readouterr()
-    assert "--until 40 was reached; from here without it" in error
+    assert "--until 80 was reached; from here without it" in error
     assert "--until" not in out
     assert json.loads((cut / "config.json").read_text())["until"] is None
     assert runs.read_run(cut)[1]["env_steps"][-1] >= more

@@ -159,6 +159,9 @@ def test_an_existing_run_folder_is_refused_with_both_ways_out(tmp_path, monkeypa
     assert "--out: expected a folder that can be made" in capsys.readouterr().err
     interrupt("run", SHORT, 2)
     assert run_short("mine-2") == 0
+    capsys.readouterr()
+    assert run_short("mine") == 2
+    assert "take another, --out mine-3\n" in capsys.readouterr().err
     for folder, steps in (("run", ""), ("mine-2", " --steps N")):
         capsys.readouterr()
         assert run_short(folder) == 2

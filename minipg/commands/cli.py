@@ -59,7 +59,8 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             wanted = unknown[0].split("=")[0].replace("_", "-").lower()
             near = difflib.get_close_matches(wanted, self._option_string_actions, 1, 0.75)
-            hint = self.elsewhere or "".join(f" ({option}?)" for option in near)
+            one = "; a value is one word, as 64,64" * (not wanted.startswith("-"))
+            hint = self.elsewhere or "".join(f" ({option}?)" for option in near) or one
             self.error(f"unknown: {shlex.join(unknown)}{hint}")
         return found, unknown
 
