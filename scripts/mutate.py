@@ -98,7 +98,9 @@ def main() -> int:
     def row(fault: Fault) -> dict[str, Any]:
         if fault.key in known:
             return known[fault.key]
-        contexts = lines.contexts_by_lineno(str(ROOT / fault.file)).get(fault.line, [])
+        every = lines.contexts_by_lineno(str(ROOT / fault.file))
+        # a line that runs on import, a default say, is run by all that run its file
+        contexts = any(every.get(fault.line, [])) and every[fault.line] or sum(every.values(), [])
         tests = sorted({c.split("|")[0] for c in contexts if c}, key=lambda t: seconds.get(t, 0))
         return {
             "key": fault.key,

@@ -6,9 +6,13 @@ import json
 
 import numpy as np
 import pytest
+<<<<<<< HEAD
 from scipy.stats import bootstrap, trim_mean
+=======
+from matplotlib.figure import Figure
+>>>>>>> commands
 
-from minipg.commands import curves, panels, plot, train
+from minipg.commands import curves, estimators, panels, plot, train
 from minipg.commands.options import ALGORITHMS
 
 STEPS = np.arange(100.0, 1100.0, 100.0)
@@ -177,6 +181,7 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
     assert capsys.readouterr().out.endswith(f"picture: {tmp_path / 'curve.png'}\n")
 
 
+<<<<<<< HEAD
 def test_several_seeds_are_drawn_as_their_middle_within_its_interval(tmp_path):
     """The line is the interquartile mean, not the first seed; the band's edges are the interval."""
     rng = np.random.default_rng(0)
@@ -221,3 +226,21 @@ def test_each_algorithm_s_kl_is_in_units_of_its_own_delta(tmp_path):
     drawn = {line.get_label(): line.get_ydata() for line in kl.lines}
     np.testing.assert_allclose(drawn["trpo"], 5)
     np.testing.assert_allclose(drawn["npg"], 0.5)
+=======
+@pytest.mark.parametrize(
+    "words", [[], ["--attribute", f"reinforce {'--no-gamma-t ' * 9}"]], ids=["ψ", "bias"]
+)
+def test_the_pictures_of_estimators_keep_their_labels_on_the_page(tmp_path, monkeypatch, words):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    np.savez(tmp_path / "table.npz", start=[1.0, 0.0], gamma=0.9,
+             transition=np.full((2, 2, 2), 0.5), reward=[[0.0, 1.0], [2.0, 5.0]])  # fmt: skip
+    out = tmp_path / "picture.png"
+    assert estimators.main([str(tmp_path / "table.npz"), "--plot", str(out), *words]) == 0
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    texts = [figure._suptitle] if words else []
+    for box in [x.get_tightbbox() for x in figure.axes] + [x.get_window_extent() for x in texts]:
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+>>>>>>> commands

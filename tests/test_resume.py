@@ -26,7 +26,7 @@ from minipg.algorithms.state import (
     restore_environments,
     save_tree,
 )
-from minipg.commands import evaluate, train, writer
+from minipg.commands import evaluate, resume, runs, train, until, writer
 from minipg.experience.environments import adapt, make_envs, policy_for, recent_returns
 from minipg.experience.rollout import Stream, play_episodes
 from minipg.policies.policy_file import load_policy, save_policy
@@ -509,6 +509,34 @@ def test_evaluate_films_an_episode(tmp_path, painted, capsys):
     assert "expected an environment that draws rgb_array, got []" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("library", "variable"),
+    [("pygame", "SDL_VIDEODRIVER=dummy"), ("mujoco", "MUJOCO_GL=egl"), ("matplotlib", None)],
+)
+@pytest.mark.parametrize("how", ["kind", "place", "import"])
+def test_a_film_that_cannot_be_drawn_says_which_variable_to_set(
+    tmp_path, painted, monkeypatch, capsys, library, variable, how
+):
+    """By the kind of the error or the file that raises it, when drawing or when made to draw."""
+    error = type("error", (RuntimeError,), {"__module__": library if how == "kind" else "x"})
+    scope = {"error": error}
+    place = "x.py" if how == "kind" else f"/lib/{library}/render.py"
+    exec(compile("def render(self=None):\n raise error('no screen')", place, "exec"), scope)
+    if how == "import":
+        monkeypatch.setattr(Painted, "__init__", lambda self, render_mode=None: (
+            scope["render"]() if render_mode else None))  # fmt: skip
+    else:
+        monkeypatch.setattr(Painted, "render", scope["render"])
+    assert evaluate.main([str(tmp_path / "run"), "--video", str(tmp_path / "x.gif")]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "minipg evaluate: --video: " in line
+    assert "error: no screen" in line
+    advice = f"; without a screen put {variable} before the command"
+    assert line.endswith(advice) == (variable is not None)
+    assert ("screen put" in line) == (variable is not None)
+    assert not (tmp_path / "x.gif").exists()
+
+
 @pytest.mark.parametrize("words", [["none"], [".", "--episodes", "1"], ["."]])
 def test_evaluate_s_mistakes_are_one_line(tmp_path, monkeypatch, capsys, words):
     monkeypatch.chdir(tmp_path)
@@ -532,6 +560,7 @@ def layers(envs):
         yield envs
 
 
+<<<<<<< HEAD
 def test_the_seconds_of_a_resumed_run_go_on_where_they_stood(tmp_path):
     """A run that took 1,000 seconds before it was stopped has taken more when it ends."""
     run, words = tmp_path / "run", ["npg", "CartPole-v1", "--steps", "9000", "--n-steps", "16"]
@@ -546,3 +575,181 @@ def test_the_seconds_of_a_resumed_run_go_on_where_they_stood(tmp_path):
     assert after == sorted(after)
     result = json.loads((run / "result.json").read_text())
     assert 1000 <= after[0] <= after[-1] <= result["seconds"] + 0.001 < 1100
+=======
+# beyond the end, and before it
+
+TO = ["CartPole-v1", "--num-envs", "4", "--hidden", "4"]
+SETTINGS = {"cem": ["--population", "4", "--elite", "2"], "reinforce": []}
+
+
+def finish(out, algorithm, steps, *more):
+    words = [algorithm, *TO, *SETTINGS.get(algorithm, ["--n-steps", "16"]), "--steps", str(steps)]
+    assert train.main([*words, *more, "--out", str(out)]) == 0
+
+
+def figures(run):
+    """The iterations' rows, without the clock."""
+    return [row.rsplit(",", 1)[0] for row in (run / "progress.csv").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("algorithm", train.ALGORITHMS)
+def test_a_finished_run_goes_on_and_is_the_longer_one_unless_it_says_so(
+    tmp_path, capsys, algorithm
+):
+    """Twice: said of just those algorithms where the longer run's iterations are others."""
+    short, long = tmp_path / "short", tmp_path / "long"
+    finish(short, algorithm, 300)
+    finish(long, algorithm, 1500)
+    begin = figures(short)
+    same_begin = begin == figures(long)[: len(begin)]
+    capsys.readouterr()
+    for steps in ("700", "15e2"):
+        assert train.main(["--resume", str(short), "--steps", steps]) == 0
+        said = "minipg train: not the run that --steps" in capsys.readouterr().err
+        assert said == (not same_begin)
+    assert json.loads((short / "config.json").read_text())["steps"] == 1500
+    assert figures(short)[: len(begin)] == begin
+    assert (content(short) == content(long)) == same_begin
+
+
+@pytest.mark.parametrize("algorithm", train.ALGORITHMS)
+def test_what_is_said_to_fall_with_steps_is_all_that_does(tmp_path, algorithm):
+    """With these settings at 0 the first iterations do not depend on the number of steps."""
+    names = resume.ANNEALED.get(algorithm, ())
+    still = [f"--{name.replace('_', '-')}=0" for name in names]
+    for steps in (300, 1500):
+        finish(tmp_path / str(steps), algorithm, steps, *still)
+    begin, long = figures(tmp_path / "300"), figures(tmp_path / "1500")
+    assert len(begin) > 2
+    assert begin == long[: len(begin)]
+
+
+def test_what_falls_is_named(tmp_path, capsys):
+    finish(tmp_path / "run", "actor_critic", 300)
+    capsys.readouterr()
+    assert train.main(["--resume", str(tmp_path / "run"), "--steps", "600"]) == 0
+    first, second, *_ = capsys.readouterr().err.splitlines()
+    assert first == (
+        "minipg train: not the run that --steps 600 would have been from its begin: learning_rate "
+        "and critic_learning_rate fall to 0 over --steps, till here over 300"
+    )
+    assert "the defaults" not in second  # CartPole-v1 has a preset
+    assert "--steps 600" in second
+
+
+def test_a_finished_run_says_how_to_go_on_and_to_what(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    finish("run", "npg", 300)
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
+    capsys.readouterr()
+    assert train.main(["--resume", "run"]) == 2
+    assert capsys.readouterr().err == ("minipg train: run: it is finished; to train it further: "
+                                       "minipg train --resume run --steps 600\n")  # fmt: skip
+    assert train.main(["--resume", "run", "--steps", "320"]) == 2  # 5 iterations of 64
+    assert "--steps: expected more than the 320 that are done, got 320" in capsys.readouterr().err
+    edit(tmp_path / "run" / "config.json", lambda c: c.update(env="CartPoole-v1"))
+    changed = {**before, "config.json": (tmp_path / "run" / "config.json").read_bytes()}
+    assert train.main(["--resume", "run", "--steps", "600"]) == 2
+    assert changed == {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
+    (tmp_path / "run" / "config.json").write_bytes(before["config.json"])
+    assert train.main(["--resume", "run", "--steps", "600"]) == 0
+
+
+def test_an_interrupted_run_may_be_given_other_steps(tmp_path):
+    interrupt(tmp_path / "run", PPO, 3)
+    assert train.main(["--resume", str(tmp_path / "run"), "--steps", "4e3"]) == 0
+    whole = [*PPO[:2], "--steps", "4000", *PPO[4:]]
+    assert train.main([*whole, "--out", str(tmp_path / "whole")]) == 0
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_a_kill_in_the_middle_of_going_on_loses_nothing(tmp_path, monkeypatch):
+    """After config.json has the new steps, before result.json is gone: the command is repeated."""
+    finish(tmp_path / "run", "npg", 300)
+    finish(tmp_path / "whole", "npg", 600)
+    edit(tmp_path / "run" / "config.json", lambda c: c.update(steps=600))
+    assert train.main(["--resume", str(tmp_path / "run"), "--steps", "600"]) == 0
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_an_interrupted_extension_is_an_interrupted_run(tmp_path, monkeypatch):
+    """Not one that is finished: it goes on without --steps."""
+    finish(tmp_path / "run", "npg", 300)
+    finish(tmp_path / "whole", "npg", 600)
+    add = writer.Writer.add
+
+    def stop(self, *args, **more):
+        if self.iterations == 7:
+            raise KeyboardInterrupt
+        add(self, *args, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.Writer, "add", stop)
+        assert train.main(["--resume", str(tmp_path / "run"), "--steps", "600"]) == 130
+    assert train.main(["--resume", str(tmp_path / "run")]) == 0
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.floats(-100, 100)), min_size=1, max_size=300),
+       st.sampled_from(["reinforce", "npg"]), st.integers(0, 300))  # fmt: skip
+@example([(1, float(i)) for i in range(200)], "reinforce", 150)
+@example([(50, float(i)) for i in range(9)], "reinforce", 0)
+@example([(99, 1.0)], "npg", 0)
+def test_the_mean_of_the_last_hundred_episodes(iterations, algorithm, cut):
+    """Of the episodes one by one, from the first iteration of those that hold the last hundred.
+
+    The others count the last hundred themselves; before there are a hundred there is no mean.
+    """
+    rows, returns, starts = [], [], []
+    for count, mean in iterations:
+        starts.append(len(returns))
+        returns += [mean] * count
+        rows.append((len(returns), mean))
+    goal = until.Goal(algorithm, 0.0, rows[:cut])
+    for episodes, mean in rows[cut:]:
+        goal.add({"episodes": episodes, "mean_return": mean})
+    if len(returns) < 100:
+        assert np.isnan(goal.mean)
+        assert not goal.reached
+        return
+    first = max(start for start in starts if len(returns) - start >= 100)
+    wanted = np.mean(returns[first:]) if algorithm == "reinforce" else rows[-1][1]
+    assert goal.mean == pytest.approx(wanted, abs=1e-9)
+    assert goal.reached == (goal.mean >= 0)
+    assert not until.Goal(algorithm, None, rows).reached
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce", "cem"])
+def test_until_stops_at_the_first_iteration_that_is_there_also_when_resumed(
+    tmp_path, capsys, algorithm
+):
+    words = [algorithm, *TO, "--steps", "1e5", "--until", "80"]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert train.main([*words, "--out", str(whole)]) == 0
+    out = capsys.readouterr().out
+    assert "; --until 80 reached\n" in out
+    columns = runs.read_run(whole)[1]
+    goal, last = until.Goal(algorithm, 80.0, []), len(columns["episodes"]) - 1
+    for i in range(last + 1):
+        goal.add({name: columns[name][i] for name in ("episodes", "mean_return")})
+        assert goal.reached == (i == last)
+    assert json.loads((whole / "result.json").read_text())["env_steps"] < 100_000
+    interrupt(cut, words, max(1, last - 3))
+    assert train.main(["--resume", str(cut)]) == 0
+    assert content(cut) == content(whole)
+    more = 2 * int(columns["env_steps"][-1])
+    capsys.readouterr()
+    assert train.main(["--resume", str(cut), "--steps", str(more)]) == 0
+    out, error = capsys.readouterr()
+    assert "--until 80 was reached; from here without it" in error
+    assert "--until" not in out
+    assert json.loads((cut / "config.json").read_text())["until"] is None
+    assert runs.read_run(cut)[1]["env_steps"][-1] >= more
+
+
+def test_until_that_is_not_reached_says_so(tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["ppo", *TO, "--steps", "2000", "--until", "499", "--out", str(out)]
+    assert train.main(words) == 0
+    assert "; --until 499 not reached before the end\n" in capsys.readouterr().out
+>>>>>>> commands

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import calibrate
 import gymnasium as gym
@@ -12,12 +13,30 @@ import numpy as np
 import pytest
 import stress
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
+from test_resume import interrupt
 
 from minipg.algorithms import actor_critic, reinforce
+<<<<<<< HEAD
 from minipg.algorithms.state import load_tree
 from minipg.claims.rows import Row
 from minipg.commands import cli, estimators, options, plot, runs, train, verify
+=======
+from minipg.claims.problem import Row
+from minipg.commands import (
+    cli,
+    environments,
+    estimators,
+    evaluate,
+    options,
+    plot,
+    progress,
+    runs,
+    train,
+    verify,
+)
+>>>>>>> commands
 from minipg.commands.presets import PRESETS
+from minipg.commands.say import plus_minus
 from minipg.experience.environments import make_envs
 from minipg.experience.rollout import play_episodes
 from minipg.policies.build import gaussian_policy, softmax_policy
@@ -133,13 +152,159 @@ def test_help_explains_every_option(capsys):
     assert all(action.help for command in commands.values() for action in command._actions)
 
 
-def test_an_existing_run_folder_is_refused_and_left_as_it_was(tmp_path, capsys):
-    (tmp_path / "mine").write_text("kept")
-    assert run_short(tmp_path) == 2
-    assert "--out: expected a folder that does not exist" in capsys.readouterr().err
-    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
-    assert run_short(tmp_path / "mine" / "run") == 2
+def test_an_existing_run_folder_is_refused_with_both_ways_out(tmp_path, monkeypatch, capsys):
+    """To go on, if it is a run, and to another name; each is a command that works."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    (tmp_path / "mine" / "notes").write_text("kept")
+    assert run_short("mine") == 2
+    refused = "minipg train: --out: expected a folder that does not exist, got "
+    assert capsys.readouterr().err == f"{refused}mine: take another, --out mine-2\n"
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes"]
+    assert run_short("mine/notes/run") == 2
     assert "--out: expected a folder that can be made" in capsys.readouterr().err
+    interrupt("run", SHORT, 2)
+    assert run_short("mine-2") == 0
+    capsys.readouterr()
+    assert run_short("mine") == 2
+    assert "take another, --out mine-3\n" in capsys.readouterr().err
+    for folder, steps in (("run", ""), ("mine-2", " --steps N")):
+        capsys.readouterr()
+        assert run_short(folder) == 2
+        other = {"run": "run-2", "mine-2": "mine-2-2"}[folder]
+        go_on = f"minipg train --resume {folder}{steps}"
+        wanted = f"{refused}{folder}: go on with it, {go_on}, or take another, --out {other}\n"
+        assert capsys.readouterr().err == wanted
+        assert train.main(go_on.replace("N", "1000").split()[2:]) == 0
+        assert run_short(other) == 0
+    assert train.main([*SHORT, "--gamma", "0.5"]) == 0
+    capsys.readouterr()
+    assert train.main([*SHORT, "--gamma", "0.9"]) == 2  # the second into the default folder
+    assert "--out runs/reinforce-CartPole-v1-0-2" in capsys.readouterr().err
+
+
+def test_how_to_go_on_is_right_where_the_user_stands(tmp_path, monkeypatch, capsys):
+    """Also where the environment's module changes the current folder."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "mover.py").write_text(
+        "import gymnasium as gym, os\nfrom gymnasium.envs.classic_control import CartPoleEnv\n"
+        "gym.register('Mover-v0', CartPoleEnv, max_episode_steps=9)\n"
+        f"os.chdir({str(tmp_path / 'elsewhere')!r})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    interrupt("a run", ["reinforce", "mover:Mover-v0", *SHORT[2:]], 2)
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith("; go on with: minipg train --resume 'a run'")
+    assert (tmp_path / "a run" / "state.npz").exists()
+    monkeypatch.chdir(tmp_path)
+    assert train.main(["--resume", "a run"]) == 0
+    assert (tmp_path / "a run" / "result.json").exists()
+
+
+def test_what_runs_is_said_before_it_does(tmp_path, capsys):
+    """A preset or the defaults, and every option that is another."""
+    for words, wanted in (
+        (["npg", "CartPole-v1", "--seed", "3"],
+         "npg on CartPole-v1, seed 3: the preset of npg for CartPole-v1, but --steps 500"),
+        (["npg", "MountainCar-v0", "--hidden", "", "--no-shared", "--env-kwargs",
+          '{"goal_velocity": 0.1}'],
+         "npg on MountainCar-v0, seed 0: the defaults, no preset of npg for MountainCar-v0, but "
+         "--env-kwargs '{\"goal_velocity\": 0.1}' --steps 500 --hidden ''"),
+        (["ppo", "Pendulum-v1", "--no-rescale-actions"],
+         "ppo on Pendulum-v1, seed 0: the preset of ppo for Pendulum-v1, but --steps 500 "
+         "--no-rescale-actions"),
+    ):  # fmt: skip
+        out = str(tmp_path / words[1])
+        more = ["--steps", "500", "--out", out]
+        assert train.main([*words, *more]) == 0
+        stdout, error = capsys.readouterr()
+        assert error.splitlines()[0] == f"minipg train: {wanted}"
+        assert re.search(r" steps in \d+\.\d s of training \(without imports and evaluation\)\n",
+                         stdout)  # fmt: skip
+
+
+def test_the_result_has_the_digits_of_its_error_and_says_what_it_is(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run_short(out) == 0
+    result = json.loads((out / "result.json").read_text())
+    text = plus_minus(result["mean_return"], result["stderr"])
+    assert re.fullmatch(r"-?\d+(\.\d+)? ± \d+(\.\d+)?", text)
+    line = f"mean return {text} (standard error) of 100 fresh episodes; threshold 475, not reached"
+    assert line in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(("num_envs", "episodes"), [(4, 10), (16, 10), (1, 2)])
+def test_the_evaluation_takes_no_more_copies_than_the_training_and_shows_its_progress(
+    tmp_path, monkeypatch, num_envs, episodes
+):
+    """A bar to its end, moved by each episode of a copy once."""
+    made, bars, real_make, real_bar = [], [], evaluate.environments, progress.bar
+
+    def make(args, count, *more):
+        made.append(count)
+        return real_make(args, count, *more)
+
+    def bar(*given, **more):
+        bars.append(real_bar(*given, **more))
+        return bars[-1]
+
+    monkeypatch.setattr(evaluate, "environments", make)
+    monkeypatch.setattr(progress, "bar", bar)
+    out = tmp_path / "run"
+    words = ["--num-envs", str(num_envs), "--evaluation-episodes", str(episodes)]
+    assert run_short(out, *words) == 0
+    assert sum(made) == json.loads((out / "result.json").read_text())["episodes"] == episodes
+    assert max(made) <= num_envs
+    training, evaluation = bars
+    assert (training.n, training.total) == (500, 500)
+    assert (evaluation.n, evaluation.total) == (episodes, episodes)
+
+
+def test_no_evaluation(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "run"
+    monkeypatch.setattr(evaluate, "environments", None)
+    assert run_short(out, "--evaluation-episodes", "0") == 0
+    result = json.loads((out / "result.json").read_text())
+    assert (result["episodes"], result["mean_return"], result["stderr"]) == (0, None, None)
+    assert "\nno evaluation\n" in capsys.readouterr().out
+    assert plot.main([str(out)]) == 0
+
+
+BOXES = [  # low, high, σ at first, whether they are far apart
+    (-2, 2, 1, False), (-1, 1, 1, False), (-4, 4, 1, True), (-4, 4, 2, False), (0, 1, 1, True),
+    (-0.4, 0.4, 1, False), (-0.2, 0.2, 1, True), (-0.2, 0.2, 0.5, False), (0, 255, 1, True),
+    (-1, 0.5, 1, False), (-np.inf, 1, 1, False), (-3e38, 3e38, 1, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("low", "high", "std", "far"), BOXES)
+def test_a_box_far_from_where_the_policy_begins_gets_a_hint(low, high, std, far):
+    """In the second of two dimensions; none with --rescale-actions."""
+    args = options.parse(["ppo", "Box-v0", "--initial-std", str(std)])
+    space = gym.spaces.Box(np.array([-1, low], "f4"), np.array([1, high], "f4"))
+    envs = SimpleNamespace(single_action_space=space)
+    lines = environments.hint(args, envs)
+    assert len(lines) == far
+    if far:
+        assert (
+            f"between {low:g} and {high:g}, the policy begins at 0 ± {std}: --rescale" in lines[0]
+        )
+    args.rescale_actions = True
+    assert environments.hint(args, envs) == []
+
+
+def test_the_hint_is_printed_once_a_run_begins(tmp_path, capsys):
+    words = ["ppo", "Pendulum-v1", "--steps", "100", "--initial-std", "0.1", "--no-rescale-actions"]
+    assert train.main([*words, "--out", str(tmp_path / "run")]) == 0
+    assert "minipg train: actions lie between -2 and 2" in capsys.readouterr().err
+
+
+def test_an_environment_without_a_time_limit_gets_one_that_trains(tmp_path, capsys):
+    words = ["ppo", "CliffWalking-v1", "--steps", "500", "--out", str(tmp_path / "run")]
+    assert train.main(words) == 2
+    suggested = re.search(r"(--max-episode-steps \d+), say", capsys.readouterr().err)[1].split()
+    assert train.main([*words, *suggested]) == 0
 
 
 def test_the_saved_parameters_are_the_trained_and_evaluated_ones(tmp_path):

@@ -54,7 +54,7 @@ def unfinished(out):
 
 
 def alone(folder, seed, *more, env="CartPole-v1"):
-    """The run as train.py does it."""
+    """The run as minipg train does it."""
     command = ["actor_critic", env, "--seed", str(seed), "--out", str(folder), *more]
     assert train.main(command) == 0
     return state_and_figures(folder)
@@ -143,10 +143,10 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, more,
 
 
 def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
-    """Each to the digits of its own error; of the middle that is 0.136 √5 / 2.5 = 0.12."""
+    """Each to the digits of its own error; of the middle that is 0.422 / 0.6 √5 = 0.3."""
     first = {"algorithm": "ppo", "env": "Own-v0", "threshold": None, "episodes": 100}
     row = [{**first, "env_steps": 1000 + n, "mean_return": x, "stderr": error}
-           for n, (x, error) in enumerate([(0.731, 0.04), (0.5, 0.2), (1.0, 0.0), (0.8, 0.013),
+           for n, (x, error) in enumerate([(0.9, 0.04), (0.2, 0.2), (1.6, 0.0), (0.8, 0.013),
                                            (900.4, 31.0)])]  # fmt: skip
     last = {**first, "algorithm": "npg", "env_steps": 5, "mean_return": 7.25, "threshold": 7.5,
             "stderr": 0.03}  # fmt: skip
@@ -154,7 +154,7 @@ def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
     *_, one, two, three = sweep.table([
         [row[0], OSError(), *row[1:]], [OSError()] * 6, [last, *[OSError()] * 5], [none] * 6,
     ]).splitlines()  # fmt: skip
-    assert one == "| ppo Own-v0 (1,004) | none | 0.73 | failed | 0.5 | 1 | 0.800 | 900 | 0.84 |"
+    assert one == "| ppo Own-v0 (1,004) | none | 0.90 | failed | 0.2 | 1.6 | 0.800 | 900 | 1.1 |"
     assert two == "| npg Own-v0 (5) | 7.5 | 7.25" + " | failed" * 5 + " | 7.25 |"
     assert three == "| cem Own-v0 (5) | 7.5" + " | –" * 7 + " |"
 
@@ -169,6 +169,22 @@ def test_the_progress_bar_counts_the_steps_that_are_written(tmp_path):
         table.write_text("env_steps,mean_return\n" + "".join(
             f"{n},{'1' * 100}\n" for n in range(last - 60, last + 1)))  # fmt: skip
         assert workers.steps_done(run) == wanted
+
+
+def test_until_stops_each_run_and_the_bar_counts_it_whole(tmp_path, capsys, threads):
+    """Before -- or after it; repeated, the command finds the runs finished."""
+    command = ["ppo", "--env", "CartPole-v1", "--seeds", "2", "--out", str(tmp_path)]
+    more = ["--", "--num-envs", "4", "--steps", "1e5"]
+    assert sweep.main([*command, "--until", "30", *more]) == 0
+    table = capsys.readouterr().out
+    for seed in (0, 1):
+        folder = tmp_path / f"ppo-CartPole-v1-{seed}"
+        result = json.loads((folder / "result.json").read_text())
+        assert result["env_steps"] < 100_000
+        run = sweep.argparse.Namespace(out=folder, steps=100_000)
+        assert workers.steps_done(run) == 100_000
+    assert sweep.main([*command, *more, "--until", "30"]) == 0
+    assert capsys.readouterr().out == table
 
 
 def test_presets_apply_and_options_win(tmp_path):

@@ -59,7 +59,8 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             wanted = unknown[0].split("=")[0].replace("_", "-").lower()
             near = difflib.get_close_matches(wanted, self._option_string_actions, 1, 0.75)
-            hint = self.elsewhere or "".join(f" ({option}?)" for option in near)
+            one = "; a value is one word, as 64,64" * (not wanted.startswith("-"))
+            hint = self.elsewhere or "".join(f" ({option}?)" for option in near) or one
             self.error(f"unknown: {shlex.join(unknown)}{hint}")
         return found, unknown
 
@@ -83,7 +84,8 @@ def need(module: str, purpose: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        package = {"PIL": "pillow"}.get(str(error.name), error.name)
+        top = str(error.name).split(".")[0]
+        package = {"PIL": "pillow"}.get(top, top)
         raise ValueError(f"{purpose}: needs {package}: pip install {package}") from error
 
 

@@ -157,7 +157,9 @@ def command(args: argparse.Namespace) -> int:
                   "{sampled_variance:14.3g} ±{sampled_variance_error:8.1e}".format(**r)
             )  # fmt: skip
     if args.plot is not None:
-        draw(rows, args.plot, f"ψ_t on {args.table}, learned critic, γ = {start.gamma:g}")
+        draw(
+            rows, args.plot, f"ψ_t on {Path(args.table).name}, learned critic, γ = {start.gamma:g}"
+        )
         print(f"picture: {args.plot}", file=sys.stderr)
     return 0
 

@@ -175,5 +175,5 @@ def draw(p: Problem, rows: list[dict[str, Any]], out: Path, title: str) -> None:
         axes.set_axisbelow(True)
     bias.legend(fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     variance.legend(fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    figure.suptitle(title)
+    figure.suptitle(title, wrap=True)
     figure.savefig(out, dpi=150)

@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 from minipg import __version__
-from minipg.commands import cli, process
+from minipg.commands import process
 
 COMMANDS = {
     "verify": "every equation of the lecture on a transition table; --bugs: the bug museum",
@@ -29,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     if words and words[0] in COMMANDS:
         status: int = import_module(f"minipg.commands.{words[0]}").main(words[1:])
         return status
+    from minipg.commands import cli
+
     lines = "\n".join(f"  {name:11} {text}" for name, text in COMMANDS.items())
     parser = cli.Parser("minipg", f"commands:\n{lines}", EXAMPLES, usage="minipg COMMAND …")
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND",
@@ -39,9 +41,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def console() -> int:
-    """The installed command, in a process of its own."""
+    """The installed command, in a process of its own; little is imported before it begins."""
     process.begin()
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
-        import_module(f"minipg.commands.{sys.argv[1]}")
-        process.ready()
-    return main()
+    try:
+        if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+            import_module(f"minipg.commands.{sys.argv[1]}")
+            process.ready()
+        return main()
+    except KeyboardInterrupt:  # before the command has begun, which says more
+        return 130

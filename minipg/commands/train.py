@@ -142,6 +142,7 @@ def main(argv: list[str] | None = None) -> int:
     if any(word.split("=")[0] == "--resume" for word in words):
         resume = cli.Parser("minipg train --resume", "Go on with a run, by its folder's options.",
                             "\n  minipg train --resume first --steps 6e5",
+                            "; all other options are the folder's",
                             usage="minipg train --resume DIR [--steps N]")  # fmt: skip
         resume.add_argument("--resume", type=Path, required=True, metavar="DIR", help="run folder")
         resume.add_argument("--steps", type=int, help="in all, in place of those of the folder; so "

@@ -86,12 +86,12 @@ def planted(fault: Fault) -> str:
 
 def compiles(fault: Fault) -> bool:
     """What does not is no fault that a test need find."""
+    right, wrong = (ROOT / fault.file).read_text(), planted(fault)
     try:
-        return ast.dump(ast.parse(planted(fault))) != ast.dump(
-            ast.parse((ROOT / fault.file).read_text())
-        )
+        compile(wrong, fault.file, "exec")
     except SyntaxError:
         return False
+    return ast.dump(ast.parse(wrong)) != ast.dump(ast.parse(right))
 
 
 def drawn(count: int, seed: int) -> list[Fault]:
