@@ -6,11 +6,8 @@ import json
 
 import numpy as np
 import pytest
-<<<<<<< HEAD
-from scipy.stats import bootstrap, trim_mean
-=======
 from matplotlib.figure import Figure
->>>>>>> commands
+from scipy.stats import bootstrap, trim_mean
 
 from minipg.commands import curves, estimators, panels, plot, train
 from minipg.commands.options import ALGORITHMS
@@ -181,7 +178,6 @@ def test_trust_region_runs_show_kl_and_line_search(tmp_path, capsys):
     assert capsys.readouterr().out.endswith(f"picture: {tmp_path / 'curve.png'}\n")
 
 
-<<<<<<< HEAD
 def test_several_seeds_are_drawn_as_their_middle_within_its_interval(tmp_path):
     """The line is the interquartile mean, not the first seed; the band's edges are the interval."""
     rng = np.random.default_rng(0)
@@ -226,7 +222,8 @@ def test_each_algorithm_s_kl_is_in_units_of_its_own_delta(tmp_path):
     drawn = {line.get_label(): line.get_ydata() for line in kl.lines}
     np.testing.assert_allclose(drawn["trpo"], 5)
     np.testing.assert_allclose(drawn["npg"], 0.5)
-=======
+
+
 @pytest.mark.parametrize(
     "words", [[], ["--attribute", f"reinforce {'--no-gamma-t ' * 9}"]], ids=["ψ", "bias"]
 )
@@ -243,4 +240,3 @@ def test_the_pictures_of_estimators_keep_their_labels_on_the_page(tmp_path, monk
     for box in [x.get_tightbbox() for x in figure.axes] + [x.get_window_extent() for x in texts]:
         assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
->>>>>>> commands

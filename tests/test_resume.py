@@ -560,7 +560,6 @@ def layers(envs):
         yield envs
 
 
-<<<<<<< HEAD
 def test_the_seconds_of_a_resumed_run_go_on_where_they_stood(tmp_path):
     """A run that took 1,000 seconds before it was stopped has taken more when it ends."""
     run, words = tmp_path / "run", ["npg", "CartPole-v1", "--steps", "9000", "--n-steps", "16"]
@@ -575,7 +574,8 @@ def test_the_seconds_of_a_resumed_run_go_on_where_they_stood(tmp_path):
     assert after == sorted(after)
     result = json.loads((run / "result.json").read_text())
     assert 1000 <= after[0] <= after[-1] <= result["seconds"] + 0.001 < 1100
-=======
+
+
 # beyond the end, and before it
 
 TO = ["CartPole-v1", "--num-envs", "4", "--hidden", "4"]
@@ -752,4 +752,3 @@ def test_until_that_is_not_reached_says_so(tmp_path, capsys):
     words = ["ppo", *TO, "--steps", "2000", "--until", "499", "--out", str(out)]
     assert train.main(words) == 0
     assert "; --until 499 not reached before the end\n" in capsys.readouterr().out
->>>>>>> commands

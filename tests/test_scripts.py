@@ -16,12 +16,8 @@ from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
 from test_resume import interrupt
 
 from minipg.algorithms import actor_critic, reinforce
-<<<<<<< HEAD
 from minipg.algorithms.state import load_tree
 from minipg.claims.rows import Row
-from minipg.commands import cli, estimators, options, plot, runs, train, verify
-=======
-from minipg.claims.problem import Row
 from minipg.commands import (
     cli,
     environments,
@@ -34,7 +30,6 @@ from minipg.commands import (
     train,
     verify,
 )
->>>>>>> commands
 from minipg.commands.presets import PRESETS
 from minipg.commands.say import plus_minus
 from minipg.experience.environments import make_envs

@@ -40,14 +40,8 @@ class Line:
         if self.quiet:
             return
         self.due = time.perf_counter() + SECONDS_BETWEEN_LINES
-<<<<<<< HEAD
         text = f"{self.n / self.total:4.0%}  {self.n} of {self.total}{self.unit}{self.postfix}"
         print(f"\r{text:79}", end="", file=sys.stderr, flush=True)
-=======
-        if not self.quiet:
-            text = f"{self.n / self.total:4.0%}  {self.n} of {self.total}{self.unit}{self.postfix}"
-            print(f"\r{text:79}", end="", file=sys.stderr, flush=True)
->>>>>>> commands
 
 
 def bar(total: int, unit: str, initial: int = 0, quiet: bool = False) -> Any:
