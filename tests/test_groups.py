@@ -471,3 +471,16 @@ def test_the_command_prints_the_table(capsys, monkeypatch):
     assert script.main(["--seed", "-1"]) == 2
     with pytest.raises(SystemExit, match="2"):
         script.main(["--sed", "1"])
+
+
+def test_batches_of_one_response_and_as_many_batches_as_are_allowed():
+    """G = 1 without a baseline: the mean is ∇J; `most` itself is not too many."""
+    tree = written_tree()
+    arguments = (tree.returns, tree.lengths, tree.scores, tree.prompt, tree.prob)
+    plain = [batch_moments(lambda r, n: r, *arguments, size) for size in (1, 2)]
+    np.testing.assert_allclose(plain[0][0], plain[1][0], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(plain[0][1], 2 * plain[1][1], rtol=1e-9, atol=1e-15)
+    many = int(np.prod(np.unique(tree.prompt, return_counts=True)[1]))
+    batch_moments(lambda r, n: r, *arguments, 1, most=many)
+    with pytest.raises(ValueError, match=f"at most {many - 1} batches, got {many}"):
+        batch_moments(lambda r, n: r, *arguments, 1, most=many - 1)

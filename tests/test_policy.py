@@ -393,3 +393,16 @@ def test_mean_log_prob_by_finite_differences_in_float64_of_a_large_network():
     gradient = policy.weighted_score(theta, obs, actions, np.full(100, 0.01))
     error = gradient_error(lambda x: policy.log_prob(x, obs, actions).mean(), gradient, theta, rng)
     assert error < 1e-8
+
+
+@pytest.mark.parametrize("depends", [False, True])
+def test_a_gaussian_s_file_of_before_its_head_wrote_its_fields_is_read(tmp_path, depends):
+    """Its d is what the network's outputs leave: all of them, or half where σ is among them."""
+    policy = gaussian_policy(3, 2, (4,), state_dependent_std=depends)
+    theta = policy.init(np.random.default_rng(0), 1.0)
+    path = tmp_path / "parameters.npz"
+    np.savez(path, theta=theta, sizes=np.array(policy.network.sizes), head=np.array("Gaussian"),
+             value_head=np.array(False))  # fmt: skip
+    loaded, kept = load_policy(path)
+    assert loaded == policy
+    np.testing.assert_array_equal(kept, theta)

@@ -752,3 +752,15 @@ def test_until_that_is_not_reached_says_so(tmp_path, capsys):
     words = ["ppo", *TO, "--steps", "2000", "--until", "499", "--out", str(out)]
     assert train.main(words) == 0
     assert "; --until 499 not reached before the end\n" in capsys.readouterr().out
+
+
+def test_environments_of_which_one_layer_is_another_are_not_restored():
+    """A state with one attribute more in one layer, however alike the others are."""
+    envs = adapt(TabularVectorEnv(corridor(), 2))
+    state = environment_state(envs)
+    assert restore_environments(envs, state)
+    for layer in range(len(state)):
+        other = [dict(values) for values in state]
+        other[layer]["of_another_kind"] = 1
+        with pytest.raises(ValueError, match="envs: expected those of the saved state"):
+            restore_environments(envs, other)
