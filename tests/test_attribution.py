@@ -471,7 +471,11 @@ def test_an_option_that_no_gradient_uses_is_refused(capsys):
     with pytest.raises(SystemExit) as stop:
         estimators.main(["--attribute", "actor_critic --gamma 1"])
     assert stop.value.code == 2
-    assert "unknown: --gamma 1" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "unknown: --gamma 1; see minipg estimators --attribute 'actor_critic --help'" in error
+    with pytest.raises(SystemExit, match="0"):
+        estimators.main(["--attribute", "actor_critic --help"])
+    assert "--entropy" in capsys.readouterr().out
 
 
 def test_a_gradient_of_0_has_no_cosine(tmp_path, capsys, monkeypatch):

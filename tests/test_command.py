@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from minipg import __version__
+from minipg import __version__, commands
 from minipg.commands import cli, estimators, evaluate, main, plot, say, sweep, train
 from minipg.commands.process import in_run
 
@@ -37,6 +37,11 @@ def python(code, *words, cwd=None, **variables):
     done = run(sys.executable, "-c", code, *words, cwd=cwd, **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_map_of_the_commands_is_whole():
+    mapped = [line.split()[0] for line in (commands.__doc__ or "").splitlines()[3:] if line]
+    assert sorted(mapped) == MODULES
 
 
 # the process

@@ -41,17 +41,16 @@ def real(text: str) -> float:
 class Parser(argparse.ArgumentParser):
     """Refuses unknown and abbreviated options in one line; its help ends in examples."""
 
-    def __init__(
-        self, prog: str, description: str, examples: str = "", elsewhere: str = "", **options: Any
-    ) -> None:
-        """elsewhere: where the options stand that are not this parser's."""
+    def __init__(self, prog: str, description: str, examples: str = "", elsewhere: str = "",
+                 see: str = "", **options: Any) -> None:  # fmt: skip
+        """elsewhere: where other options stand. see: how its help is called, if not by prog."""
         epilog = f"examples:{examples.rstrip()}" if examples else None
         super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False,
                          formatter_class=argparse.RawDescriptionHelpFormatter,
                          **options)  # fmt: skip
         self.register("type", int, whole)
         self.register("type", float, real)
-        self.elsewhere = elsewhere
+        self.elsewhere, self.see = elsewhere, see or f"{prog} --help"
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse's; what is unknown is refused at once, also in a subcommand."""
@@ -65,7 +64,7 @@ class Parser(argparse.ArgumentParser):
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {message}; see {self.see}\n")
 
 
 def called() -> str:

@@ -28,7 +28,8 @@ def settings_of(words: str, gamma: float) -> argparse.Namespace:
     name, *options = words.split() or [""]
     if name not in ALGORITHMS:
         raise ValueError(f"--attribute: expected one of {', '.join(ALGORITHMS)}, got {name!r}")
-    parser = cli.Parser(f"minipg estimators --attribute {name}", "An algorithm's gradient.")
+    prog = "minipg estimators --attribute"
+    parser = cli.Parser(prog, "An algorithm's gradient.", see=f"{prog} '{name} --help'")
     fields = [f for f in dataclasses.fields(ALGORITHMS[name]) if f.name in USED]
     for field in fields:
         add_field(parser, field)

@@ -28,6 +28,7 @@ from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
 
+torch.set_num_threads(1)  # of a few numbers each: two threads take ten times as long
 Critic = Callable[[torch.Tensor], torch.Tensor]  # states (1,) to V (1,) or (1, 1)
 CHAIN = [  # switched on one after another; the first leaves only the policy's loss
     ("its critic in place of V^π", {"vf_coef": 0.0, "max_grad_norm": float("inf")}),
