@@ -3,6 +3,8 @@
 file          what                                                     pitfalls
 pitfalls      every pitfall: the bug, where it was seen, its property  1–40
 bug           what a planted bug is, how it is planted and examined
+wrong_data    the bugs of what is seen and made of it, as wrong functions
+wrong_steps   the bugs of policies and steps, likewise
 collection    all planted bugs
 problems      what harm is measured on: FrozenLake-v1, an LQR
 toy           an environment whose lengths and endings are known

@@ -11,6 +11,7 @@ from minipg.estimators.returns import discounts
 from minipg.estimators.score_function import gradient
 from minipg.experience.batch import Batch
 from minipg.experience.environments import adapt
+from minipg.museum import wrong_data
 from minipg.museum.bug import Bug, Module, rebuilt
 from minipg.museum.problems import GAMMA, bias, lake, off, stream
 from minipg.policies.policy import Policy
@@ -141,31 +142,23 @@ def first_step_error(algorithm: Module, seed: int) -> tuple[float, str]:
     return off(first_step(algorithm, seed, True), truth), "error of the first step"
 
 
-CRITIC, RETURNS = critics, returns
 BUGS = [
-    Bug(1, CRITIC, "values, batch.terminated,", "values, batch.terminated | batch.truncated,",
+    Bug(1, critics, wrong_data.truncation_as_termination,
         a_constant_reward_leaves_no_advantage_at_a_truncation, stream_bias),
-    Bug(2, CRITIC, "gae(delta, batch.ends,", "gae(delta, batch.terminated,",
-        episodes_do_not_leak, stream_bias),
-    Bug(3, CRITIC, "values, batch.terminated,", "values, batch.terminated & ~batch.truncated,",
+    Bug(2, critics, wrong_data.gae_into_the_next_episode, episodes_do_not_leak, stream_bias),
+    Bug(3, critics, wrong_data.bootstrap_at_a_terminal_on_the_limit,
         a_terminal_on_the_time_limit_has_no_value_after_it, stream_bias),
-    Bug(4, RETURNS,
-        "0, values[1:])", "0, np.vstack([values[1:-1], values[-2:-1]]))",
+    Bug(4, returns, wrong_data.state_before_the_last_action,
         gae_is_its_sum, stream_bias_of_returns),
-    Bug(5, RETURNS,
-        "np.logical_not(ends))", "np.logical_not(np.vstack([ends[1:], ends[-1:]])))",
+    Bug(5, returns, wrong_data.done_of_the_next_step,
         gae_is_its_sum, stream_bias_of_returns, "GAE cut by the `done` of the next step"),
-    Bug(6, RETURNS,
-        "0, values[1:])", "0, np.vstack([values[1:-1], 2 * values[-1:]]))",
-        gae_is_its_sum, stream_bias_of_returns),
-    Bug(9, RETURNS, "if not len(chosen) or np.ptp(chosen) <= rounding:",
-        "unit = np.inf\n    if False:",
+    Bug(6, returns, wrong_data.last_value_twice, gae_is_its_sum, stream_bias_of_returns),
+    Bug(9, returns, wrong_data.deviation_of_one_sample,
         one_sample_normalizes_to_zero, "no size: the gradient is NaN",
         "normalisation of one sample divides by 0", "SB3 #325"),
-    Bug(9, loop, "normalize(adv, batch.valid)[batch.valid]", "adv[batch.valid]",
+    Bug(9, loop, wrong_data.normalised_in_vain,
         the_update_sees_mean_0_and_deviation_1, deviation_error,
         "normalised advantages computed, not used", "baselines PR #64"),
-    Bug(9, actor_critic, "psi = normalize(psi, batch.valid)", "psi = psi",
-        normalization_is_used, first_step_error,
+    Bug(9, actor_critic, wrong_data.normalised_in_vain, normalization_is_used, first_step_error,
         "normalised advantages computed, not used (A2C)", "baselines PR #64"),
 ]  # fmt: skip

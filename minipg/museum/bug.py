@@ -20,15 +20,14 @@ LEAST, ROUNDING = 1e-3, 1e-9  # a planted bug does more harm than that, the righ
 
 
 class Bug(NamedTuple):
-    """A pitfall's number; in `module` the text `right` is replaced by `wrong`.
+    """A pitfall's number, and names of `module` that are wrong: `wrong` makes them of a copy of it.
 
     form, seen: which of its forms this is and where that was seen; empty: the pitfall's own.
     """
 
     number: int
     module: Module
-    right: str
-    wrong: str
+    wrong: Callable[[Module], dict[str, Any]]
     holds: Property
     harm: Harm | str
     form: str = ""
@@ -47,23 +46,23 @@ class Bug(NamedTuple):
         return self.holds.__name__.replace("_s_", "'s_").replace("_", " ")
 
 
-def rebuilt(module: Module, right: str = "", wrong: str = "", **names: Any) -> Module:
-    """The module from its own source, one text replaced, then some of its names rebound."""
+def rebuilt(module: Module, **names: Any) -> Module:
+    """A copy of the module, made of its own source, in which these names are others.
+
+    Its functions see them, as they look names up in the copy; ValueError for a name it lacks.
+    """
     copy = types.ModuleType(module.__name__)
     copy.__file__ = module.__file__
-    source = inspect.getsource(module).replace(right, wrong)
-    exec(compile(source, str(module.__file__), "exec"), copy.__dict__)
+    exec(compile(inspect.getsource(module), str(module.__file__), "exec"), copy.__dict__)
+    if missing := sorted(set(names) - set(vars(copy))):
+        raise ValueError(f"{module.__name__}: expected to hold {', '.join(missing)}, it does not")
     copy.__dict__.update(names)
     return copy
 
 
 def planted(bug: Bug) -> Module:
-    """The module with the bug in it; ValueError unless its text stands there once."""
-    count = inspect.getsource(bug.module).count(bug.right)
-    if count != 1:
-        raise ValueError(f"bug {bug.number}: expected {bug.right!r} once in "
-                         f"{bug.module.__name__}, got it {count} times")  # fmt: skip
-    return rebuilt(bug.module, bug.right, bug.wrong)
+    """The module with the bug in it."""
+    return rebuilt(bug.module, **bug.wrong(rebuilt(bug.module)))
 
 
 def passes(bug: Bug, module: Module, seed: int) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minipg.estimators import critics, fits
+from minipg.museum import wrong_data
 from minipg.museum.bug import Bug, Module
 from minipg.museum.problems import GAMMA, lake, off
 from minipg.policies.network import MLP
@@ -70,14 +71,13 @@ def fixed_point_error(fits: Module, seed: int) -> tuple[float, str]:
 
 
 BUGS = [
-    Bug(21, critics, "error = (y[:, 0] - target)", "error = np.clip(y[:, 0] - target, -0.2, 0.2)",
+    Bug(21, critics, wrong_data.clipped_by_a_constant,
         the_critic_s_gradient_scales_with_rewards_and_values, lost_scale,
         "value clipping that depends on the reward scale (we clip no values)"),
-    Bug(30, critics, "error = (y[:, 0] - target)", "error = (1 - 0.9) * (y[:, 0] - target)",
+    Bug(30, critics, wrong_data.target_followed,
         the_critic_s_gradient_keeps_its_target_constant, lost_gradient,
         "the critic's target followed: its gradient"),
-    Bug(30, fits, "weighted = features * weight[:, None]",
-        "weighted = (features - gamma * next_features) * weight[:, None]",
+    Bug(30, fits, wrong_data.residual_gradient,
         bootstrapped_fits_end_at_the_value_of_the_policy, fixed_point_error,
         "the critic's target followed: where the fits end"),
 ]  # fmt: skip

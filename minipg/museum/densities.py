@@ -6,6 +6,7 @@ from scipy.stats import norm
 from minipg.estimators.returns import total_return
 from minipg.estimators.score_function import gradient
 from minipg.experience.enumeration import quadrature
+from minipg.museum import wrong_steps
 from minipg.museum.bug import Bug, Module
 from minipg.museum.problems import bias, lake, off, plant
 from minipg.policies import build, gaussian, network, policy
@@ -113,23 +114,19 @@ def gain_error(network: Module, seed: int) -> tuple[float, str]:
     return float(np.abs(np.concatenate(gains(network, seed)) - 1).max()), "|gain/asked − 1|"
 
 
-DISTRIBUTIONS = gaussian
 BUGS = [
-    Bug(17, policy,
-        "deta[..., self.num_outputs :].sum(-2", "(0 * deta[..., self.num_outputs :]).sum(-2",
+    Bug(17, policy, wrong_steps.log_std_forgotten,
         log_std_is_among_the_parameters, plant_bias, "log σ not among the parameters"),
-    Bug(18, DISTRIBUTIONS, "0.5 * LOG_2PI).sum(-1)", "0.5 * LOG_2PI).mean(-1)",
+    Bug(18, gaussian, wrong_steps.mean_over_dimensions,
         dimensions_add_up, log_prob_error, "log-prob not summed over action dimensions"),
-    Bug(19, DISTRIBUTIONS,
-        "z = (actions - mu) * np.exp(-log_std)\n        return (-0.5",
-        "z = (np.arcsinh(actions) - mu) * np.exp(-log_std)\n        return (-0.5",
+    Bug(19, gaussian, wrong_steps.squashed_without_its_jacobian,
         the_density_integrates_to_one, log_prob_error,
         "squashing without its Jacobian (we do not squash: planted as a = sinh u)"),
-    Bug(22, build, "absorbed = theta.astype(np.float64)", "absorbed = theta",
+    Bug(22, build, wrong_steps.absorbed_in_place,
         absorbing_statistics_changes_no_argument, policy_moved,
         "evaluation changes the normalised policy"),
-    Bug(24, optim, "gradient / (np.sqrt(square) + eps)", "gradient / np.sqrt(square + eps)",
+    Bug(24, optim, wrong_steps.epsilon_inside_the_root,
         rmsprop_is_its_closed_form, step_error, "RMSprop's ε inside the root"),
-    Bug(29, network, " gain * (q", " 1.0 * (q",
+    Bug(29, network, wrong_steps.gain_1_everywhere,
         weights_are_orthogonal_with_their_gain, gain_error),
 ]  # fmt: skip

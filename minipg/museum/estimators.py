@@ -8,6 +8,7 @@ from minipg.estimators import importance, surrogate
 from minipg.estimators.score_function import gradient
 from minipg.experience import rollout
 from minipg.experience.enumeration import enumerate_trajectories
+from minipg.museum import wrong_data
 from minipg.museum.bug import Bug, Module
 from minipg.museum.play import play
 from minipg.museum.problems import bias, lake, lake_samples, off
@@ -121,21 +122,15 @@ def off_policy_bias(importance: Module, seed: int) -> tuple[float, str]:
 
 
 BUGS = [
-    Bug(8, reinforce, "settings.gamma if settings.gamma_t else 1.0", "1.0",
+    Bug(8, reinforce, wrong_data.discount_dropped,
         the_mean_is_the_gradient_of_the_discounted_objective, reinforce_bias),
-    Bug(11, surrogate,
-        "batch.obs[:-1], batch.actions) - batch.log_prob",
-        "batch.obs[1:], batch.actions) - batch.log_prob",
+    Bug(11, surrogate, wrong_data.next_observation,
         the_ratio_starts_at_one_to_the_bit, surrogate_bias,
         "the ratio pairs actions with the next observation"),
-    Bug(11, ppo, "Samples(*(x[chosen] for x in samples))",
-        "Samples(*(x[chosen] for x in samples))._replace(log_prob=samples[2][: len(chosen)])",
+    Bug(11, ppo, wrong_data.old_log_probs_in_another_order,
         the_first_minibatch_has_ratio_one, first_minibatch_error,
         "ratio ≠ 1 on the first minibatch: old log-probs not shuffled along"),
-    Bug(20, policy,
-        'check_shape("psi", psi, obs.shape[:-1])', "psi = (psi + 0 * obs[:, 0]).sum(0)",
-        shapes_are_strict, broadcast_error),
-    Bug(28, importance,
-        "np.cumsum(np.where", "2 * np.cumsum(np.where",
+    Bug(20, policy, wrong_data.column_broadcasts, shapes_are_strict, broadcast_error),
+    Bug(28, importance, wrong_data.weighted_twice,
         off_policy_episodes_give_the_gradient, off_policy_bias),
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from minipg.experience import environments, rollout
 from minipg.experience.batch import Batch
 from minipg.experience.environments import Envs
+from minipg.museum import wrong_data
 from minipg.museum.bug import Bug, Module, rebuilt
 from minipg.museum.problems import GAMMA, lake, plant
 from minipg.museum.toy import vector
@@ -101,17 +102,14 @@ def wrong_actions(environments: Module, seed: int) -> tuple[float, str]:
     return float((told != np.array([-1, 0, 1])).mean()), "share of actions wrong"
 
 
-ROLLOUT = rollout
 BUGS = [
-    Bug(7, ROLLOUT, "truncated & valid, valid,", "truncated & valid, valid | True,",
-        reset_rows_are_no_data, target_error),
-    Bug(10, ROLLOUT, "played[:-1], actions)",
-        "played[:-1], np.clip(actions, (box := envs.unwrapped.single_action_space).low, box.high))",
+    Bug(7, rollout, wrong_data.resets_as_data, reset_rows_are_no_data, target_error),
+    Bug(10, rollout, wrong_data.log_prob_of_the_clipped_action,
         log_prob_is_of_the_raw_action, ratio_error),
-    Bug(23, ROLLOUT, "np.array(obs, theta.dtype)", "np.asarray(obs, theta.dtype)",
+    Bug(23, rollout, wrong_data.the_environment_s_buffer,
         observations_are_copies, wrong_observations),
-    Bug(25, ROLLOUT, "seed=int(rng.integers(2**31))", "seed=None",
+    Bug(25, rollout, wrong_data.unseeded,
         the_seed_determines_the_run, "no size: it is another run"),
-    Bug(26, environments, "actions + space.start", "actions",
+    Bug(26, environments, wrong_data.counted_from_0,
         actions_start_where_the_space_does, wrong_actions),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 
 from minipg.algorithms import npg, trpo
 from minipg.algorithms.loop import Samples
+from minipg.museum import wrong_steps
 from minipg.museum.bug import Bug, Module, rebuilt
 from minipg.museum.problems import lake, lake_samples, off, plant, plant_samples
 from minipg.policies.build import gaussian_policy, softmax_policy
@@ -158,31 +159,28 @@ def factor_error(kfac: Module, seed: int) -> tuple[float, str]:
     return off(kfac.factors(p.policy, p.theta, obs).layers[0][1], truth), "‖error of G‖/‖G‖"
 
 
-LINALG, TRPO = linalg, trpo
 BUGS = [
-    Bug(12, LINALG, "elif kl > delta:", "elif False:",
+    Bug(12, linalg, wrong_steps.search_blind_to_kl,
         only_what_meets_both_is_accepted_else_theta_stays, overshoot_of_search,
         "the line search ignores the KL", "modular_rl #29"),
-    Bug(12, LINALG, "return LineSearch(theta, False,", "return LineSearch(candidate, False,",
+    Bug(12, linalg, wrong_steps.rejected_step_left_in_place,
         only_what_meets_both_is_accepted_else_theta_stays, fall,
         "the line search leaves the rejected step in place", "tianshou #1287"),
-    Bug(13, natural, "of_head(policy.jvp(theta, tape, v))", "policy.jvp(theta, tape, v)",
+    Bug(13, natural, wrong_steps.without_the_head_s_matrix,
         the_product_is_that_of_the_definition, product_error,
         "Fisher product wrong: JᵀJ without the head's own matrix", "sb3-contrib #38"),
-    Bug(13, LINALG, "if curvature <= 0:", "if False:",
+    Bug(13, linalg, wrong_steps.cg_that_asks_nothing,
         negative_curvature_is_refused, against_the_gradient,
         "CG walks on over negative curvature"),
-    Bug(13, LINALG, "if not np.isfinite(curvature):", "if False:",
+    Bug(13, linalg, wrong_steps.cg_that_asks_nothing,
         nan_is_refused, "no size: the step is NaN", "CG walks on over NaN", "rllab #24"),
-    Bug(14, natural, "x @ product(x)", "x @ (product(x) + scale * x)",
+    Bug(14, natural, wrong_steps.damping_in_the_length,
         the_predicted_kl_is_delta_whatever_the_damping, step_length_error),
-    Bug(15, TRPO, "obs, actions, psi = samples",
-        "samples = Samples(*(x[::4] for x in samples)); obs, actions, psi = samples",
+    Bug(15, trpo, wrong_steps.kl_of_a_subsample,
         an_accepted_step_keeps_the_kl_of_the_whole_batch, overshoot),
-    Bug(16, TRPO, "head.kl(eta, before)", "head.kl(before, eta)",
+    Bug(16, trpo, wrong_steps.kl_reversed,
         an_accepted_step_keeps_the_kl_of_the_whole_batch, overshoot),
-    Bug(27, kfac, "root = policy.head.fisher_root(eta)[..., : policy.num_outputs, :]",
-        "root = policy.head.score(eta, eta.argmax(-1))[..., None]",
+    Bug(27, kfac, wrong_steps.fisher_of_the_likeliest,
         the_fisher_factor_is_of_the_policy_s_own_actions, factor_error,
         "empirical Fisher, of the likeliest actions, taken for the Fisher"),
 ]  # fmt: skip
