@@ -89,6 +89,7 @@ def test_check_mean_looks_at_every_component():
         ((np.zeros((3, 0)), np.zeros(0), np.ones(0), 0.1), "number of components"),
         ((np.arange(3.0)[:, None], np.zeros(1), np.ones(1), 0.1), "width: expected at least"),
         ((np.zeros((3, 1)), np.zeros(1), -np.ones(1), 0.1), "width: expected at least"),
+        ((np.eye(3), np.zeros(3), np.array([9.0, 0.5, 9.0]), 0.1), "width: expected at least"),
     ],
 )
 def test_check_mean_refuses(arguments, message):
@@ -101,7 +102,8 @@ def test_check_mean_is_the_same_in_every_unit(unit):
     """No square in it over- or underflows, so no verdict turns."""
     rng = np.random.default_rng(0)
     samples, width = rng.random((1000, 2)), np.ones(2)
-    for expected, accepted in ((np.full(2, 0.5), True), (np.array([0.5, 0.9]), False)):
+    cases = ((np.full(2, 0.5), True), (np.array([0.5, 0.9]), False), (np.zeros(2), False))
+    for expected, accepted in cases:
         plain = check_mean(samples, expected, width, 1e-6)
         got = check_mean(samples * unit, expected * unit, width * unit, 1e-6)
         assert got.accepted == plain.accepted == accepted

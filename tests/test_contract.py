@@ -227,6 +227,22 @@ def test_a_baseline_of_the_episode_before_is_refused(p):
         estimates(estimator, batch)
 
 
+def test_rounding_that_depends_on_the_batch_is_no_dependence(p):
+    """A sum in another order, 1e-7 of the largest estimate, beside an estimate of 0."""
+
+    def estimator(batch):
+        each = reinforce(p)(batch)
+        return each + 1e-7 * largest / len(batch.weight) * np.arange(each.shape[1])
+
+    size = np.abs(reinforce(p)(p.batch)).max(1)
+    batch, largest = columns(p.batch, size.argsort()), size.max()
+    batch = dataclasses.replace(
+        batch, rewards=batch.rewards * (np.arange(len(size)) > 0)
+    )  # the first has none
+    np.testing.assert_array_equal(reinforce(p)(batch)[0], 0)
+    assert estimates(estimator, batch).shape == (len(size), p.theta.size)
+
+
 def test_a_dependence_among_tiny_estimates_is_refused(p):
     def estimator(batch):
         psi = total(p, batch)
@@ -284,6 +300,14 @@ def test_where_all_estimates_are_rounding_the_reward_is_the_scale(p):
 
     assert off_by(1e-17).unbiased
     assert not off_by(1e-12).unbiased
+
+
+def test_the_tolerance_is_1e_9_of_the_largest_estimate(p):
+    size = np.abs(reinforce(p)(p.batch)).max()
+    for share, unbiased in ((0.9e-9, True), (1.1e-9, False)):
+        shift = share * size * np.eye(len(p.gradient))[0]
+        verdict = check_exact(lambda batch, by=shift: reinforce(p)(batch) + by, p.batch, p.gradient)
+        assert verdict.unbiased is unbiased
 
 
 def test_float32_needs_its_own_tolerance(p):

@@ -164,6 +164,11 @@ def test_self_normalised_weights_whose_logarithms_are_far_from_0():
                 importance_weight(policy, theta, batch)
         else:
             assert not importance_weight(policy, theta, batch).any()
+    apart = log_prob - np.array([0.0, 1.0, 1.0])  # ratios of e^3000 between games
+    np.testing.assert_allclose(
+        self_normalized_weight(policy, theta, dataclasses.replace(batch, log_prob=apart)),
+        [0, 6 / 7, 15 / 7],
+    )
     for wrong in ([0.0, 0.0], [1.0, np.inf], [1.0, -1.0], [np.nan, 1.0], []):
         with pytest.raises(ValueError, match="weight"):
             self_normalized(np.array(wrong))

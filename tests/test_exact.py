@@ -104,6 +104,9 @@ def test_enumeration_skips_what_has_probability_zero_and_says_when_it_is_too_lon
     assert batch.weight.sum() == pytest.approx(1)
     with pytest.raises(ValueError, match="at most 1000 trajectories, .* shorter horizon"):
         enumeration.enumerate_trajectories(mdp, np.full((16, 4), 0.25), most=1000)
+    only = TabularMDP.from_arrays([[[1.0]]], [[2.0]], [1.0], 0.5).unroll(2)
+    batch, _ = enumeration.enumerate_trajectories(only, np.ones((3, 1)), most=1)
+    assert batch.rewards.tolist() == [[2.0], [2.0]]
 
 
 def test_a_policy_that_never_ends_is_refused_where_gamma_is_1():

@@ -32,6 +32,20 @@ def test_adam_is_its_closed_form(rng):
         theta, state = new, new_state
 
 
+@given(RNGS)
+@pytest.mark.pitfall(24)
+def test_rmsprop_is_its_closed_form(rng):
+    """v_n = (1−ρ) Σ ρ^{n−i} g_i²; θ_n − θ_{n−1} = α g_n/(√v_n + ε), ε outside the root."""
+    gs, theta = rng.standard_normal((4, 3)), np.zeros(3)
+    square = rmsprop_init(theta)
+    for n, g in enumerate(gs, 1):
+        new, square = rmsprop(theta, g, square, 0.01, 0.9, 0.5)
+        v = sum(0.1 * 0.9 ** (n - i) * x**2 for i, x in enumerate(gs[:n], 1))
+        np.testing.assert_allclose(square, v)
+        np.testing.assert_allclose(new - theta, 0.01 * g / (np.sqrt(v) + 0.5), rtol=1e-10)
+        theta = new
+
+
 def test_adam_keeps_float32():
     theta = np.ones(3, np.float32)
     new, state = adam(theta, theta, adam_init(theta), 0.01)

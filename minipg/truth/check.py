@@ -86,7 +86,7 @@ def check_mean(samples: Array, expected: Array, width: Array, alpha: float) -> M
     spread = np.ptp(samples, 0)
     if (spread > width + 1e-9 * np.abs(samples).max(0)).any():
         raise ValueError(f"width: expected at least the samples' {spread}, got {width}")
-    unit = max(power_of_two(x) for x in (samples, expected, width))  # no square overflows in it
+    unit = power_of_two(np.vstack([samples, expected, width]))  # no square overflows in it
     samples, expected, width = samples / unit, expected / unit, width / unit
     log_term = np.log(4 * p / alpha)
     radius = np.sqrt(2 * samples.var(0, ddof=1) * log_term / n) + 7 * width * log_term / (3 * n - 3)

@@ -95,7 +95,7 @@ def improve(mdp: TabularMDP, pi: Array) -> Array:
         return new if lower_bound(mdp, new, pi) > 0 else pi
     unit = float(np.abs(advantage).max())
     slope = float(visited @ np.sqrt((pi * (advantage / unit) ** 2).sum(1)))  # ℓ, its mean is 0
-    if not 0 < slope < np.inf or not np.isfinite(c):
+    if not (slope > 0 and np.isfinite(c)):
         return pi
     middle = 2 * np.log(slope / (c / unit)) - np.log(2)  # log κ₀
 

@@ -1,3 +1,28 @@
 """Faults of mutate.py that change no value anybody can see, each with its reason."""
 
-EQUIVALENT: dict[str, str] = {}
+_ESTIMATORS, _EXPERIENCE = "minipg/estimators", "minipg/experience"
+_MDP_ENV, _VERDICT = "minipg/problems/mdp_env.py", "minipg/truth/verdict.py"
+
+EQUIVALENT: dict[str, str] = {
+    f"{_MDP_ENV}: self._state = np.full(num_envs, -1)  # until the first reset [41] 1 -> 2":
+        "any number below 0 says that there was no reset",
+    f"{_MDP_ENV}: self._ended = np.zeros(num_envs, bool) [25] zeros -> ones":
+        "reset sets it before a step may read it",
+    f'{_ESTIMATORS}/importance.py: check_range("weight", float(weight.min(initial=0)), 0) [51] '
+    "0 -> 1": "0 is the least that passes, and the start of the minimum is above it either way",
+    f"{_ESTIMATORS}/recursion.py: block = np.array(x, np.result_type(x, 1.0)) [42] 1.0 -> 2.0":
+        "of the number only its kind counts",
+    f"{_ESTIMATORS}/returns.py: begins = np.concatenate([np.ones_like(ends[:1]), ends[:-1]]) [32] "
+    "ones_like -> zeros_like": "before the first row nothing is carried that it could cut",
+    f"{_EXPERIENCE}/enumeration.py: noise = iter(np.split(grid, np.cumsum([n] + [d, n] * "
+    "(lqr.horizon - 1)), axis=1)) [70] - -> +": "two empty splits more, which nothing takes",
+    f"{_EXPERIENCE}/enumeration.py: states.append(mean + next(noise) @ root[\"W\"].T if t < "
+    "lqr.horizon - 1 else mean) [27] + -> -": "the nodes of the quadrature are symmetric",
+    f"{_EXPERIENCE}/environments.py: i = int((~np.isfinite(array)).reshape(len(array), -1)"
+    ".any(1).argmax()) [63] 1 -> 2": "NumPy takes any number below 0 for what is left",
+    f"{_EXPERIENCE}/environments.py: shaped = actions.reshape(-1, *(space.shape or ())) [30] "
+    "1 -> 2": "NumPy takes any number below 0 for what is left",
+    f"{_VERDICT}: return bisect_left(range(2**60), -0.9 * bias, 2, key=lambda n: -_radii(seen, n, "
+    "alpha, beta)[1]) [50] 2 -> 3": "the pilot has a hundred and the answer is at least that",
+    "minipg/problems/ends.py: n = steps.shape[0] [20] 0 -> 1": "steps is square",
+}  # fmt: skip
