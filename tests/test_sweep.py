@@ -26,7 +26,7 @@ SHORT = [*TINY, "--steps", "300"]
 LONG = [*TINY, "--steps", "3000"]
 WAIT = 60  # seconds until a test that hangs fails
 OWN = """import gymnasium as gym
-gym.register("Own-v0", max_episode_steps=50,
+gym.register("Elsewhere-v0", max_episode_steps=50,
              vector_entry_point="gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv")
 """
 
@@ -347,7 +347,7 @@ def test_a_dask_cluster_loses_a_worker(tmp_path, monkeypatch):
         (address,) = addresses(scheduler_file)
         first, second = (start("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
                          for _ in range(2))  # fmt: skip
-        command = words(out, *LONG, seeds=4, env=["plot:Own-v0"])
+        command = words(out, *LONG, seeds=4, env=["plot:Elsewhere-v0"])
         command[1:1] = ["--dask", address]
         sweep_process = subprocess.Popen([sys.executable, "-m", "minipg", "sweep", *command],
                                          cwd=mine, stderr=subprocess.PIPE)  # fmt: skip
@@ -359,6 +359,6 @@ def test_a_dask_cluster_loses_a_worker(tmp_path, monkeypatch):
         assert sweep_process.returncode == 0, error.decode()
     monkeypatch.syspath_prepend(mine)
     for seed in range(4):
-        whole = alone(tmp_path / str(seed), seed, *LONG, env="plot:Own-v0")
-        assert state_and_figures(out / f"actor_critic-plot:Own-v0-{seed}") == whole
+        whole = alone(tmp_path / str(seed), seed, *LONG, env="plot:Elsewhere-v0")
+        assert state_and_figures(out / f"actor_critic-plot:Elsewhere-v0-{seed}") == whole
     sys.modules.pop("plot")
