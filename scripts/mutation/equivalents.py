@@ -9,7 +9,7 @@ EQUIVALENT: dict[str, str] = {
     f"{_MDP_ENV}: self._ended = np.zeros(num_envs, bool) [25] zeros -> ones":
         "reset sets it before a step may read it",
     f'{_ESTIMATORS}/importance.py: check_range("weight", float(weight.min(initial=0)), 0) [51] '
-    "0 -> 1": "0 is the least that passes, and the start of the minimum is above it either way",
+    "0 -> 1": "neither start of the minimum is below 0, where it is refused",
     f"{_ESTIMATORS}/recursion.py: block = np.array(x, np.result_type(x, 1.0)) [42] 1.0 -> 2.0":
         "of the number only its kind counts",
     f"{_ESTIMATORS}/returns.py: begins = np.concatenate([np.ones_like(ends[:1]), ends[:-1]]) [32] "
