@@ -300,6 +300,8 @@ def test_where_all_estimates_are_rounding_the_reward_is_the_scale(p):
 
     assert off_by(1e-17).unbiased
     assert not off_by(1e-12).unbiased
+    for share, unbiased in ((0.9, True), (1.1, False)):  # of 1e-9 · 1e-4 · 0.1
+        assert off_by(share * 1e-14 * np.eye(len(p.theta))[0]).unbiased is unbiased
 
 
 def test_the_tolerance_is_1e_9_of_the_root_mean_square_of_an_estimate(p):

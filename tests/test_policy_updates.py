@@ -129,6 +129,7 @@ def test_no_gradient_no_step(module, scale):
     assert new.tobytes() == theta.tobytes()
     assert figures["gradient_norm"] <= scale
     assert figures.get("accepted", 0) == figures.get("tried", 0) == 0
+    assert not any(value for name, value in figures.items() if name.startswith("refused"))
 
 
 @given(policies(), RNGS, st.floats(0.05, 0.5))

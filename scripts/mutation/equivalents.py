@@ -24,5 +24,14 @@ EQUIVALENT: dict[str, str] = {
     "1 -> 2": "NumPy takes any number below 0 for what is left",
     f"{_VERDICT}: return bisect_left(range(2**60), -0.9 * bias, 2, key=lambda n: -_radii(seen, n, "
     "alpha, beta)[1]) [50] 2 -> 3": "the pilot has a hundred and the answer is at least that",
+    f"{_EXPERIENCE}/enumeration.py: actions.append(mu + np.exp(log_std) * next(noise)) [26] + -> -":
+        "the nodes of the quadrature are symmetric",
+    f'{_EXPERIENCE}/enumeration.py: grid = np.stack(np.meshgrid(*[z] * size, indexing="ij"), -1)'
+    ".reshape(-1, size) [74] 1 -> 2": "NumPy takes any number below 0 for what is left",
+    "minipg/policies/policy.py: grad[net:] = d_log_std.reshape(-1, self.num_log_std).T [44] 1 -> 2":
+        "NumPy takes any number below 0 for what is left",
+    f"{_ESTIMATORS}/returns.py: chosen = psi[valid] / 1.0 [24] / -> *": "by 1",
+    "minipg/algorithms/settings.py: low: float = -LARGEST, [17] - -> +":
+        "read of numbers alone, each of which gives its own",
     "minipg/problems/ends.py: n = steps.shape[0] [20] 0 -> 1": "steps is square",
 }  # fmt: skip
