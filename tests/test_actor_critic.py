@@ -545,3 +545,12 @@ def test_absorbed_statistics_act_on_raw_observations(drawn, rng):
     expected = policy.forward(theta, (obs - mean) / std)[0]
     np.testing.assert_allclose(policy.forward(absorbed, obs)[0], expected, rtol=1e-8, atol=1e-9)
     np.testing.assert_array_equal(theta, before)
+
+
+@pytest.mark.parametrize("kind", ["v", "q"])
+@pytest.mark.pitfall(29)
+def test_critics_start_orthogonal_the_last_layer_with_gain_1(kind):
+    critic = make_critic(kind, softmax_policy(3, 2, (8,)))
+    layers = critic.network.layers(critic.init(np.random.default_rng(0), np.float64))
+    for layer, gain in zip(layers, (np.sqrt(2), 1), strict=True):
+        np.testing.assert_allclose(np.linalg.svd(layer[:-1], compute_uv=False), gain)

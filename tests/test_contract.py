@@ -289,12 +289,12 @@ def test_what_is_no_enumeration_is_refused(p):
 
 
 def test_where_all_estimates_are_rounding_the_reward_is_the_scale(p):
-    """Reward 0.1 at each step: R − V and ∇J are 0, whatever is left of them is rounding."""
-    same = dataclasses.replace(p.batch, rewards=0.1 * p.batch.valid)
+    """Rewards 0.05 and 0.1 at γ = ½: R − V and ∇J are 0, whatever is left of them is rounding."""
+    same = dataclasses.replace(p.batch, rewards=np.array([[0.05], [0.1]]) * p.batch.valid)
 
     def off_by(error):
         def estimator(batch):
-            return gradients(p.policy, p.theta, batch, total(p, batch) - 0.1 * 1.5) + error
+            return gradients(p.policy, p.theta, batch, total(p, batch) - 0.1) + error
 
         return check_exact(estimator, same, np.zeros_like(p.theta))
 

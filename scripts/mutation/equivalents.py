@@ -10,6 +10,8 @@ EQUIVALENT: dict[str, str] = {
         "reset sets it before a step may read it",
     f'{_ESTIMATORS}/importance.py: check_range("weight", float(weight.min(initial=0)), 0) [51] '
     "0 -> 1": "neither start of the minimum is below 0, where it is refused",
+    f"{_ESTIMATORS}/baselines.py: weight, psi = batch.weight * batch.valid, np.where(batch.valid, "
+    "psi, 0) [73] 0 -> 1": "the weight is 0 there; the number needs to be finite, no more",
     f"{_ESTIMATORS}/recursion.py: block = np.array(x, np.result_type(x, 1.0)) [42] 1.0 -> 2.0":
         "of the number only its kind counts",
     f"{_ESTIMATORS}/returns.py: begins = np.concatenate([np.ones_like(ends[:1]), ends[:-1]]) [32] "
