@@ -76,6 +76,8 @@ from minipg.commands import main, process
 calls = []
 process.keep_freed_memory = lambda: calls.append("memory")
 sys.argv = ["minipg", "groups", "--help"]
+for number in (signal.SIGINT, signal.SIGTERM):  # the tests may run in a shell's background
+    signal.signal(number, signal.SIG_DFL)
 try:
     main.console()
 except SystemExit:
