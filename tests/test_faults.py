@@ -259,15 +259,15 @@ def faulty(monkeypatch):
 
 @pytest.mark.parametrize(
     ("how", "mode", "message"),
-    [("raise", "sync", r"stopped in iteration 14: RuntimeError: the simulator fell over \(/.*:\d+"),
-     ("value", "sync", r"iteration 14: ValueError: no such joint \(/.*/test_faults.py:\d+"),
-     ("exit", "sync", r"iteration 14: SystemExit: window closed \(/.*/test_faults.py:\d+"),
-     ("nan", "sync", "stopped in iteration 14: reward: expected finite numbers, got nan in env"),
-     ("inf", "sync", r"iteration 14: observation: expected finite numbers, got \[.*\] in env"),
-     ("nan", "async", "iteration 28: reward: expected finite numbers, got nan in environment 0"),
-     pytest.param("raise", "async", "iteration 28: RuntimeError: the simulator fell over",
+    [("raise", "sync", r"14: environment: step raised RuntimeError: the simulator fell over \(/"),
+     ("value", "sync", r"14: environment: step raised ValueError: no such joint \(/.*:"),
+     ("exit", "sync", r"14: environment: step raised SystemExit: window closed \(/.*:"),
+     ("nan", "sync", "14: reward: expected finite numbers to .*, got nan in env"),
+     ("inf", "sync", r"14: observation: expected finite numbers to .*, got \[.*\] in env"),
+     ("nan", "async", "28: reward: expected finite numbers to .*, got nan in environment 0"),
+     pytest.param("raise", "async", "28: environment: step raised RuntimeError: the simulator fell",
                   marks=pytest.mark.filterwarnings("ignore:.*ERROR")),  # its worker's traceback
-     ("die", "async", "stopped in iteration 28: a worker process died, EOFError")],
+     ("die", "async", "28: a worker process died, EOFError")],
 )  # fmt: skip
 def test_an_environment_that_breaks_in_the_middle(
     tmp_path, monkeypatch, capsys, faulty, how, mode, message
@@ -276,7 +276,7 @@ def test_an_environment_that_breaks_in_the_middle(
     monkeypatch.setattr(Faulty, "how", how)
     assert train.main([*faulty, "--mode", mode, "--out", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert re.search(message, error), error
+    assert re.search(f"stopped in iteration {message}", error), error
     assert ("go on with" in error) == (how not in ("nan", "inf"))
     assert "diverged" not in error
     assert f"iteration {check_whole(run) + 1}:" in error
@@ -293,12 +293,16 @@ def test_an_environment_that_raises_at_once_or_in_the_evaluation(
     monkeypatch.setattr(Faulty, "count", 198)
     assert train.main([*faulty, "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("minipg train: RuntimeError: the simulator fell over (")
+    assert error.startswith(
+        "minipg train: environment: step raised RuntimeError: the simulator fell over ("
+    )
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(Faulty, "count", -500)
     assert train.main([*faulty, "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("minipg train: stopped after training: RuntimeError")
+    assert error.startswith(
+        "minipg train: stopped after training: environment: step raised RuntimeError"
+    )
     monkeypatch.setattr(Faulty, "how", "")
     assert train.main(["--resume", str(tmp_path / "run")]) == 0
 

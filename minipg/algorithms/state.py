@@ -98,6 +98,7 @@ ATTRIBUTES = {  # all that changes in a layer; a layer that is not here is reset
         "state", "steps", "prev_done", "np_random.bit_generator.state",
     ),
     "minipg.experience.environments.CheckFinite": ("steps",),
+    "minipg.experience.guard.VectorGuard": (),
     _WRAPPERS + "common.RecordEpisodeStatistics": (
         "episode_count", "episode_returns", "episode_lengths", "prev_dones", "return_queue",
         "length_queue",

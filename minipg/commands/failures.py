@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 
 from minipg.experience.environments import Envs
+from minipg.experience.guard import Fault
 
 OURS = Path(__file__).parents[1]
 
@@ -11,14 +12,13 @@ OURS = Path(__file__).parents[1]
 def reason(error: BaseException, go_on: str, lengths: list[str]) -> str:
     """What went wrong, in one line; of an error that is not ours also its kind and place."""
     place, text = traceback.extract_tb(error.__traceback__)[-1], str(error)
+    if isinstance(error, Fault):
+        return text + go_on
     if type(error) is ValueError and Path(place.filename).is_relative_to(OURS):
         if ": expected finite numbers" in text and not text.startswith(("obs", "reward")):
             text += f"; the training diverged: a smaller {' or '.join(lengths)}?"
         return text
-    kind = type(error).__name__
-    if isinstance(error, EOFError | ConnectionError):
-        kind = f"a worker process died, {kind}"
-    return f"{kind}: {text} ({place.filename}:{place.lineno}){go_on}"
+    return f"{type(error).__name__}: {text} ({place.filename}:{place.lineno}){go_on}"
 
 
 def abandon(envs: Envs) -> None:

@@ -50,17 +50,28 @@ def on_stop(handler: Callable[[int, FrameType | None], object]) -> None:
 def begin() -> None:
     """Before the imports, which a Ctrl-C ends silently: one thread, modules of this folder."""
     on_stop(lambda *_: os._exit(130))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who called, as cron may
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        else:
+            getattr(sys, name).reconfigure(errors="replace")  # where a terminal has no ∇
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are too small to share
     find_modules(os.getcwd())
 
 
 def ready() -> None:
-    """After the imports: Ctrl-C and SIGTERM raise KeyboardInterrupt, what NumPy warns of is silent.
-
-    The checks name what is not finite.
+    """After the imports: Ctrl-C and SIGTERM raise KeyboardInterrupt, a warning is one line, what
+    NumPy warns of is silent (the checks name what is not finite), and Gymnasium's traceback of a
+    worker process too (its last line is ours).
     """
+    import warnings
+
     import numpy as np
 
     on_stop(signal.default_int_handler)
     np.seterr(all="ignore")
+    warnings.showwarning = lambda message, *_: print(
+        f"minipg: warning: {' '.join(str(message).split())}", file=sys.stderr
+    )
+    warnings.filterwarnings("ignore", ".*ERROR: (Received|Raising)")
     keep_freed_memory()

@@ -1,6 +1,7 @@
 """Gymnasium environments made ready for a policy: observations flat and finite, returns counted."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import gymnasium as gym
@@ -12,12 +13,14 @@ from gymnasium.wrappers.vector import (
     RescaleAction,
 )
 
+from minipg.experience.guard import Guard, VectorGuard
 from minipg.policies.build import policy_with
 from minipg.policies.policy import Policy
 from minipg.policies.registry import head_for
-from minipg.validate import Array, all_finite, array, check_count
+from minipg.validate import Array, array, check_count
 
 Envs = gym.vector.VectorEnv[Any, Any, Any]
+SQUARE = float(np.finfo(np.float32).max)
 
 
 def make_envs(
@@ -41,8 +44,14 @@ def make_envs(
     if max_episode_steps is not None:
         limit = {"max_episode_steps": check_count("max_episode_steps", max_episode_steps, 1)}
     try:
-        envs = gym.make_vec(env_id, num_envs, mode, **limit, **(env_kwargs or {}))
-    except Exception as error:  # of the environment's own code, any
+        module, _, name = env_id.rpartition(":")
+        if module:
+            import_module(module)
+        spec = gym.registry.get(name)  # those that step themselves take no wrapper of a copy
+        alone = mode is not None or (spec is not None and spec.vector_entry_point is None)
+        guards: dict[str, Any] = {"wrappers": [Guard]} if alone else {}
+        envs = gym.make_vec(env_id, num_envs, mode, **guards, **limit, **(env_kwargs or {}))
+    except (Exception, SystemExit) as error:  # of the environment's own code, any
         made = f"env {env_id!r}" + (f" with {env_kwargs}" if env_kwargs else "")
         raise ValueError(f"{made}: {type(error).__name__}: {error}") from error
     return adapt(envs, rescale_actions)
@@ -55,7 +64,8 @@ def check_autoreset(envs: Envs) -> None:
 
 
 class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
-    """Raises ValueError, naming environment and step, where an observation or reward is not finite.
+    """Raises ValueError, naming environment and step, where an observation or reward is not finite,
+    or so large that float32, in which the networks compute, holds no square of it.
 
     It stands below any normalisation, whose statistics would spread a NaN to all environments.
     """
@@ -66,10 +76,16 @@ class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
 
     def _check(self, name: str, value: Any) -> None:
         array = np.asarray(value)
-        if not all_finite(array):
-            i = int((~np.isfinite(array)).reshape(len(array), -1).any(1).argmax())
-            raise ValueError(f"{name}: expected finite numbers, got {array[i]} in environment {i} "
-                             f"at step {self.steps}")  # fmt: skip
+        if array.dtype.kind in "biu":  # which vdot would be slow on
+            return
+        flat = array.ravel("K")
+        if not np.vdot(flat, flat) <= SQUARE:
+            bad = ~(np.abs(array) <= SQUARE**0.5).reshape(len(array), -1).all(1)
+            if bad.any():
+                i = int(bad.argmax())
+                raise ValueError(f"{name}: expected finite numbers to {SQUARE**0.5:.2g}, got "
+                                 f"{array[i]} in environment {i} at step {self.steps}"
+                                 )  # fmt: skip
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """As the environments', checked."""
@@ -89,7 +105,7 @@ class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
 def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
     """Gymnasium's own wrappers: returns counted, observations flat; and all that comes finite."""
     check_autoreset(envs)
-    envs = RecordEpisodeStatistics(envs)
+    envs = RecordEpisodeStatistics(VectorGuard(envs))
     space = envs.single_observation_space
     if not (isinstance(space, Box) and len(space.shape) == 1):
         if not space.is_np_flattenable:
@@ -98,8 +114,9 @@ def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
     envs = CheckFinite(envs)
     actions = envs.single_action_space
     if rescale_actions:
-        if not (isinstance(actions, Box) and actions.is_bounded()):
-            raise ValueError(f"rescale_actions: expected a bounded Box of actions, got {actions}")
+        if not (isinstance(actions, Box) and actions.is_bounded() and actions.dtype.kind == "f"):
+            raise ValueError(f"rescale_actions: expected a bounded Box of floating-point actions, "
+                             f"got {actions}")  # fmt: skip
         one = np.ones(actions.shape, actions.dtype)
         envs = RescaleAction(envs, -one, one)
     return envs
@@ -126,6 +143,11 @@ def to_env(envs: Envs, actions: Array) -> Array:
     if isinstance(space, Discrete):
         return actions + space.start
     shaped = actions.reshape(-1, *(space.shape or ()))
+    if isinstance(space, Box) and space.dtype.kind in "iu":
+        shaped = np.rint(shaped)  # the nearest; the largest integers are no floats, so select
+        low, high = shaped <= space.low, shaped >= space.high
+        inside = np.where(low | high, 0, shaped).astype(space.dtype)
+        return np.where(low, space.low, np.where(high, space.high, inside))
     if isinstance(space, Box):
         shaped = np.clip(shaped, space.low, space.high)
     shaped = shaped.astype(space.dtype)

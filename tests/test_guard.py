@@ -1,0 +1,288 @@
+"""An environment that does not keep to what it declared: one line names what, by whom, and how."""
+
+import multiprocessing
+import sys
+import time
+import warnings
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
+
+from minipg.commands import evaluate, train
+from minipg.experience import guard
+from minipg.experience.environments import adapt, make_envs, to_env
+
+DEEP = Dict({"a": Discrete(3), "b": Tuple([Box(-1, 1, (2,)), MultiDiscrete([2, 2])])})
+BOX = Box(-1, 1, (3,))
+
+
+class Unfit(Exception):
+    """It cannot leave its process."""
+
+    def __reduce__(self):
+        raise TypeError("no")
+
+
+class Own(gym.Env):
+    """Its third step does or returns what `wrong` says."""
+
+    def __init__(self, wrong=None, at="step", space=BOX):
+        self.observation_space, self.action_space = space, Discrete(2)
+        self.wrong, self.at, self.t = WRONG[wrong] if wrong else (lambda _: _), at, 0
+
+    def _maybe(self, got, at):
+        return self.wrong(got) if self.at == at and (at != "step" or self.t == 3) else got
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.t = 0
+        return self._maybe((self._obs(), {"episode": 1}), "reset")
+
+    def _obs(self):
+        if isinstance(self.observation_space, Dict):
+            return {"a": 2, "b": (np.zeros(2, np.float32), np.zeros(2, np.int64))}
+        return np.zeros(3, np.float32)
+
+    def step(self, action):
+        self.t += 1
+        return self._maybe((self._obs(), 1.0, False, self.t == 5, {"episode": {"r": 1}}), "step")
+
+    def close(self):
+        self._maybe(None, "close")
+
+
+def raises(error):
+    def wrong(_):
+        raise error
+
+    return wrong
+
+
+def told(place, value):
+    """The tuple with this value at that place."""
+    return lambda got: (*got[:place], value, *got[place + 1 :])
+
+
+WRONG = {
+    "raises": raises(ZeroDivisionError("by\nzero")),
+    "exits": raises(SystemExit("bye")),
+    "unfit": raises(Unfit("mine")),
+    "nothing": lambda _: None,
+    "four": lambda got: got[:4],
+    "reward (1,)": told(1, np.ones(1)),
+    "reward text": told(1, "1.0"),
+    "reward none": told(1, None),
+    "reward huge": told(1, 1e300),
+    "reward nan": told(1, np.nan),
+    "terminated none": told(2, None),
+    "truncated array": told(3, np.zeros(1, bool)),
+    "terminated 2": told(2, 2),
+    "observation (2,)": told(0, np.zeros(2)),
+    "observation text": told(0, "up"),
+    "observation none": told(0, None),
+    "observation rows": told(0, [[1.0], [1.0, 2.0], 3.0]),
+    "observation huge": told(0, np.full(3, 1e200)),
+    "observation far": told(0, np.array([0, 1e38, 0], np.float32)),
+    "observation key": told(0, {"a": 2}),
+    "observation of 7": told(0, {"a": 7, "b": (np.zeros(2, np.float32), np.zeros(2, np.int64))}),
+    "sleeps": lambda got: time.sleep(60),
+}
+
+
+@pytest.fixture(autouse=True)
+def own():
+    gym.register("Own-v0", Own, max_episode_steps=9, disable_env_checker=True)
+    yield
+    gym.registry.pop("Own-v0")
+
+
+CASES = [
+    ("raises", r"environment: step raised ZeroDivisionError: by\nzero \(.*test_guard.py:\d+\)$"),
+    ("exits", r"environment: step raised SystemExit: bye \(.*test_guard.py:\d+\)$"),
+    ("unfit", r"environment: step raised Unfit: mine \(.*test_guard.py:\d+\)$"),
+    ("nothing", "environment: step raised TypeError.*; expected of reset .*, of step "),
+    ("four", "environment: step raised ValueError.*; expected of reset .*, of step "),
+    ("reward (1,)", r"reward: expected a number, got shape \(1,\), array\(\[1.\]\)"),
+    ("reward text", "reward: expected a number, got '1.0'"),
+    ("reward none", "reward: expected a number, got None"),
+    ("reward huge", r"reward: expected finite numbers to 1.8e\+19, got 1e\+300 in env.* 0 at step"),
+    ("reward nan", "reward: expected finite numbers to .*, got nan in environment 0 at step 3"),
+    ("terminated none", "terminated: expected True or False, got None"),
+    ("truncated array", r"truncated: expected True or False, got shape \(1,\)"),
+    ("terminated 2", "terminated: expected True or False, got 2"),
+    ("observation (2,)", r"observation: expected one of Box\(.*, got shape \(2,\)"),
+    ("observation text", r"observation: expected one of Box\(.*, got 'up'"),
+    ("observation none", r"observation: expected one of Box\(.*, got None"),
+    ("observation rows", r"observation: expected one of Box\(.*, got \[\[1.0\], \["),
+    ("observation huge", r"observation: expected finite numbers to .*, got \["),
+    ("observation far", r"observation: expected finite numbers to .*, got \["),
+]
+
+
+def play(envs, steps=9):
+    envs.reset(seed=0)
+    for _ in range(steps):
+        envs.step(np.zeros(2, int))
+
+
+@pytest.mark.parametrize(("wrong", "message"), CASES)
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_what_an_environment_does_is_told_by_name(wrong, message, mode):
+    """Whatever the vector mode; a worker's own traceback is not what is told."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):  # as the command's process
+        envs = make_envs("Own-v0", 2, mode, env_kwargs={"wrong": wrong})
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match=message):
+            play(envs)
+        for process in getattr(envs.unwrapped, "processes", []):
+            process.kill()
+            process.join()
+    envs.unwrapped.closed = True
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ("raises", "environment: reset raised ZeroDivisionError"),
+    ("nothing", "environment: expected of reset .*, got NoneType"),
+    ("observation (2,)", "observation: expected one of Box"),
+])  # fmt: skip
+def test_a_reset_is_told_as_a_step_is(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        play(make_envs("Own-v0", 2, "sync", env_kwargs={"wrong": wrong, "at": "reset"}))
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    (None, None),
+    ("observation key", "observation: expected one of Dict"),
+    ("observation of 7", "observation: expected one of Dict"),
+])  # fmt: skip
+def test_nested_observations_are_of_their_space(wrong, message):
+    envs = make_envs("Own-v0", 2, "sync", env_kwargs={"wrong": wrong, "space": DEEP})
+    if message is None:
+        play(envs)
+        return
+    with pytest.raises(ValueError, match=message):
+        play(envs)
+
+
+def test_bounds_are_not_held_against_an_observation_and_flags_may_be_numbers():
+    """Gymnasium's own environments leave their bounds, and some return 0 and 1."""
+    WRONG["lenient"] = lambda got: (np.full(3, 5.0), np.array(2), 0, np.bool_(True), "no dict")
+    envs = make_envs("Own-v0", 2, "sync", env_kwargs={"wrong": "lenient"})
+    envs.reset(seed=0)
+    for _ in range(3):
+        obs, rewards, terminated, truncated, _ = envs.step(np.zeros(2, int))
+    assert (obs.max(), rewards.max()) == (5, 2)
+    assert truncated.all()
+    assert not terminated.any()
+
+
+def test_what_is_not_used_stops_nothing():
+    """An info that is no dictionary's, and statistics recorded below."""
+    envs = adapt(gym.vector.SyncVectorEnv(
+        [lambda: gym.wrappers.RecordEpisodeStatistics(gym.make("CartPole-v1"))] * 2))  # fmt: skip
+    play(envs, 30)
+    play(make_envs("Own-v0", 2, "sync"))
+
+
+def test_an_environment_that_fails_to_close_loses_nothing(tmp_path):
+    """A finished training has its result, an evaluation its figures."""
+    run = tmp_path / "run"
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert train.main(["ppo", "Own-v0", "--steps", "99", "--num-envs", "2", "--n-steps", "8",
+                           "--evaluation-episodes", "2", "--out", str(run),
+                           "--env-kwargs", '{"wrong": "raises", "at": "close"}']) == 0  # fmt: skip
+        assert evaluate.main([str(run), "--episodes", "2"]) == 0
+    texts = {str(one.message) for one in said}
+    assert any("environment: close raised ZeroDivisionError" in text for text in texts)
+    assert (run / "result.json").exists()
+
+
+@pytest.mark.parametrize("wrong", ["raises", "exits", "four", "reward text", "observation none"])
+def test_the_evaluation_is_guarded_as_the_training_is(tmp_path, capsys, wrong):
+    run = tmp_path / "run"
+    words = ["ppo", "Own-v0", "--steps", "99", "--num-envs", "2", "--n-steps", "8"]
+    assert train.main([*words, "--evaluation-episodes", "0", "--out", str(run)]) == 0
+    config = (run / "config.json").read_text()
+    (run / "config.json").write_text(
+        config.replace('"env_kwargs": {}', f'"env_kwargs": {{"wrong": "{wrong}"}}')
+    )
+    assert evaluate.main([str(run), "--episodes", "2"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("minipg evaluate: ") and "expected" in error or "raised" in error
+
+
+def test_a_worker_that_never_answers_is_told_and_left(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(guard, "SECONDS", 2.0)
+    words = ["ppo", "Own-v0", "--steps", "99", "--num-envs", "2", "--n-steps", "8", "--mode"]
+    run, stuck = tmp_path / "run", ["--env-kwargs", '{"wrong": "sleeps"}']
+    assert train.main([*words, "async", *stuck, "--out", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "environment: step got no answer from a worker process within 2 s" in error
+    assert not multiprocessing.active_children()
+
+
+class Steps(CartPoleVectorEnv):
+    """Copies that step themselves, wrongly."""
+
+    wrong = staticmethod(lambda got: got)
+
+    def step(self, actions):
+        return Steps.wrong(super().step(actions))
+
+
+@pytest.mark.parametrize(("place", "value", "message"), [
+    (0, np.zeros((4, 2)), r"observation: expected shape \(2, 4\), got \(4, 2\)"),
+    (1, np.zeros((2, 1)), r"reward: expected shape \(2,\)"),
+    (1, ["a", "b"], r"reward: expected .*, got \(2,\), dtype <U1"),
+    (2, np.zeros(2), r"terminated: expected .*, got \(2,\), dtype float64"),
+    (3, np.zeros(3, bool), r"truncated: expected shape \(2,\)"),
+    (4, {"episode": {"r": 1}}, None),
+])  # fmt: skip
+def test_copies_that_step_themselves_are_held_to_it_too(monkeypatch, place, value, message):
+    monkeypatch.setattr(Steps, "wrong", told(place, value))
+    envs = adapt(Steps(2))
+    if message is None:
+        play(envs)
+        return
+    with pytest.raises(ValueError, match=message):
+        play(envs)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64, np.uint64])
+def test_an_integer_box_gets_the_nearest_integer_in_its_bounds(dtype):
+    """σ = 2 on Box(−5, 5, int32): every integer as often as the Gaussian has it nearest."""
+    info = np.iinfo(dtype)
+    for low, high in ((info.min, info.max), (max(info.min, -5), 5)):
+        space = Box(low, high, (1,), dtype)
+        envs = adapt(gym.vector.SyncVectorEnv([lambda space=space: Acts(space)] * 5))
+        got = to_env(envs, np.array([[-1e30], [1e30], [0.5], [1.5], [-0.6]]))
+        assert got.dtype == dtype
+        wanted = [low, high, 0, 2, max(low, -1)]
+        assert got.ravel().tolist() == wanted
+        assert all(space.contains(x) for x in got)
+
+
+class Acts(gym.Env):
+    observation_space = BOX
+
+    def __init__(self, space):
+        self.action_space = space
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8])
+def test_rescaled_actions_are_refused_of_integers(dtype):
+    envs = gym.vector.SyncVectorEnv([lambda: Acts(Box(0, 5, (1,), dtype))])
+    with pytest.raises(ValueError, match="rescale_actions: expected a bounded Box of floating"):
+        adapt(envs, rescale_actions=True)
+
+
+def test_a_module_that_exits_is_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit('bye')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert train.main(["ppo", "leaves:My-v0"]) == 2
+    assert capsys.readouterr().err == "minipg train: env 'leaves:My-v0': SystemExit: bye\n"
+    assert "leaves" not in sys.modules
