@@ -307,6 +307,95 @@ def test_an_environment_that_raises_at_once_or_in_the_evaluation(
     assert train.main(["--resume", str(tmp_path / "run")]) == 0
 
 
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path, capsys):
+    """Else each writes progress.csv from its own count of bytes."""
+    run, whole, add, asked = tmp_path / "run", tmp_path / "whole", writer.Writer.add, []
+    words = [*A2C, "--steps", "300", "--evaluation-episodes", "0"]
+
+    def resume(self, *args, **more):
+        add(self, *args, **more)
+        if self.begun and not asked:  # from another process, as another descriptor is
+            asked.append(train.main(["--resume", str(run)]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer.Writer, "add", resume)
+        assert train.main([*words, "--out", str(run)]) == 0
+    assert asked == [2]
+    assert f"{run}: expected a run that nobody trains, another" in capsys.readouterr().err
+    assert train.main([*words, "--out", str(whole)]) == 0
+    assert state_and_figures(run) == state_and_figures(whole)
+    assert train.main(["--resume", str(run), "--steps", "400"]) == 0  # it has been let go
+
+
+def test_resuming_on_an_environment_that_changed_leaves_the_folder_as_it_was(
+    tmp_path, capsys, faulty
+):
+    """Other observations, actions or number of copies: found before anything is written."""
+    run = tmp_path / "run"
+    words = [*faulty, "--normalize-observations", "--out", str(run)]
+    stop_after(3, words)
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    for change in (
+        lambda env: setattr(env, "observation_space", gym.spaces.Box(-1, 1, (3,))),
+        lambda env: setattr(env, "action_space", gym.spaces.Discrete(5)),
+    ):
+
+        def changed(change=change):
+            env = Faulty()
+            change(env)
+            return env
+
+        gym.registry.pop("Faulty-v0")
+        gym.register("Faulty-v0", changed, max_episode_steps=9)
+        capsys.readouterr()
+        assert train.main(["--resume", str(run)]) == 2
+        assert "the environment or config.json has changed" in capsys.readouterr().err
+        assert before == {path.name: path.read_bytes() for path in run.iterdir()}
+
+
+@pytest.mark.parametrize("how", ["raise", "value", "exit"])
+def test_an_environment_that_fails_first_thing_on_going_on(
+    tmp_path, monkeypatch, capsys, faulty, how
+):
+    run = tmp_path / "run"
+    stop_after(3, [*faulty, "--out", str(run)])
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    monkeypatch.setattr(Faulty, "how", how)
+    monkeypatch.setattr(Faulty, "count", 198)
+    capsys.readouterr()
+    assert train.main(["--resume", str(run)]) == 2
+    assert "stopped in iteration 4: " in capsys.readouterr().err
+    assert before == {path.name: path.read_bytes() for path in run.iterdir()}
+    monkeypatch.setattr(Faulty, "how", "")
+    assert train.main(["--resume", str(run)]) == 0
+
+
+def test_a_table_that_a_spreadsheet_changed_is_not_written_over(tmp_path, capsys):
+    run = tmp_path / "run"
+    stop_after(3, [*A2C, "--out", str(run)])
+    text = (run / "progress.csv").read_bytes().replace(b",", b";")
+    (run / "progress.csv").write_bytes(text)
+    assert train.main(["--resume", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"{run}/progress.csv: expected the columns env_steps, " in error
+    assert (run / "progress.csv").read_bytes() == text
+
+
+def test_a_folder_that_is_gone_is_told_as_that(tmp_path, capsys):
+    run, add = tmp_path / "run", writer.Writer.add
+
+    def remove(self, *args, **more):
+        if self.iterations == 3:
+            shutil.rmtree(run)
+            self.due = 0
+        add(self, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer.Writer, "add", remove)
+        assert train.main([*A2C, "--out", str(run)]) == 2
+    assert capsys.readouterr().err.endswith(f"{run}: expected the run's folder, it is gone\n")
+
+
 def test_a_worker_that_dies_between_two_steps(tmp_path, capsys):
     run, add = tmp_path / "run", writer.Writer.add
 

@@ -101,8 +101,9 @@ def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
     assert first.startswith("minipg sweep: failed: actor_critic-CartPole-v1-0: ")
     assert first.endswith("expected a run folder of minipg train, it has no config.json")
     assert second == ("minipg sweep: failed: actor_critic-CartPole-v1-1: expected a folder of this "
-                      "run, its config.json has gamma 0.5 for 0.99")  # fmt: skip
-    assert third.endswith("its config.json has speed 3 for None")
+                      "run, its config.json has gamma 0.5 for 0.99; "
+                      "another --out begins anew")  # fmt: skip
+    assert third.endswith("its config.json has speed 3 for None; another --out begins anew")
     for seed in (3, 4):
         check_whole(tmp_path / f"actor_critic-CartPole-v1-{seed}")
 
@@ -219,7 +220,7 @@ def test_the_lock_lets_one_run_into_a_folder(tmp_path, monkeypatch):
         args.steps = 1
         return real_train(args, *more, **options)
 
-    monkeypatch.setattr(workers.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     monkeypatch.setattr(train, "train", slow_train)
     copy = sweep.argparse.Namespace(**{**vars(run), "steps": 1})
     with ThreadPoolExecutor(2) as pool:

@@ -24,6 +24,7 @@ groups       minipg groups: RLOO, GRPO and the like
 oracle       minipg oracle: a million states
 runs         a run folder is read
 writer       a run folder is written
+lock         … by one process at a time
 failures     what went wrong with a run, in a line
 say          figures with the digits that their error deserves
 progress     a progress bar, with tqdm or without

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from minipg.algorithms.state import State
 from minipg.commands import cli, runs
 from minipg.commands.options import VERSIONS, parser, words_of
+from minipg.policies.policy import Policy
 
 ANNEALED = {  # what falls to 0 as --steps are played
     "reinforce": ("learning_rate",),
@@ -19,6 +21,22 @@ ANNEALED = {  # what falls to 0 as --steps are played
 def note(text: str) -> None:
     """A line on standard error."""
     print(f"minipg train: {text}", file=sys.stderr)
+
+
+def check_start(args: argparse.Namespace, policy: Policy, start: State) -> None:
+    """ValueError where the saved state is of another policy or of other environments."""
+    if start.theta.shape != (policy.num_params,):
+        raise ValueError(
+            f"{args.out}: expected {start.theta.size} parameters as in state.npz, of {args.env} "
+            f"and --hidden as they are now it has {policy.num_params}: the environment or "
+            "config.json has changed; train anew"
+        )
+    if start.stream is not None:
+        wanted = args.num_envs, policy.network.sizes[0]
+        if start.stream.obs.shape != wanted:
+            raise ValueError(f"{args.out}: expected observations {start.stream.obs.shape} as in "
+                             f"state.npz, got {wanted}: the environment or config.json has "
+                             "changed; train anew")  # fmt: skip
 
 
 def interrupted(

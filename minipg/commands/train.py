@@ -18,8 +18,9 @@ from minipg.commands import cli, progress, runs, writer
 from minipg.commands.environments import hint, prepare
 from minipg.commands.evaluate import evaluate, figures
 from minipg.commands.failures import abandon, reason
+from minipg.commands.lock import hold
 from minipg.commands.options import ALGORITHMS, VERSIONS, described, parse, run_name
-from minipg.commands.resume import interrupted, note
+from minipg.commands.resume import check_start, interrupted, note
 from minipg.commands.say import summary
 from minipg.commands.until import Goal, iterations
 from minipg.policies.build import absorb_normalization
@@ -51,6 +52,7 @@ def train(
     else:
         rng.bit_generator.state, began = saved["rng"], began - saved["seconds"]
         start = saved["state"]
+        check_start(args, policy, start)
         if not restore_environments(envs, saved["envs"]):
             start = start._replace(stream=None)
     before = runs.read_returns(folder, saved) if saved and args.until is not None else []
@@ -65,10 +67,6 @@ def train(
             return theta
         std = np.sqrt(scaler.obs_rms.var + scaler.epsilon)
         return absorb_normalization(policy, theta, scaler.obs_rms.mean, std)
-
-    if saved is not None:
-        log.go_on(on_raw_observations(start.theta), saved)
-        writer.extend(folder, args)
 
     def add(state: State, record: dict[str, Any]) -> None:
         seconds = time.perf_counter() - began
@@ -85,14 +83,24 @@ def train(
             if log.begun:
                 log.write()
         except OSError as error:
+            if not folder.exists():
+                raise ValueError(f"{out}: expected the run's folder, it is gone") from error
             raise ValueError(f"{out}: cannot be written, {error.strerror or error}; its files "
                              f"are whole; once it can be, {go_on}") from error  # fmt: skip
 
     state = start
+    if saved is not None:
+        log.lock, log.iterations = hold(folder), saved["iterations"]
     try:
-        if saved is None:
-            state, record = next(loop)  # what does not fit shows here, before anything is written
+        theta = on_raw_observations(start if saved is None else start.theta)
+        first = next(loop, None)  # what does not fit shows here, before anything is written
+        if saved is not None:
+            log.go_on(theta, saved)
+            writer.extend(folder, args)
+        if first is not None:
+            state, record = first
             add(state, record)
+        if saved is None:
             log.create(
                 {**vars(args), "out": str(out), "threshold": threshold, "versions": VERSIONS}
             )
@@ -119,17 +127,20 @@ def train(
         writer.write_json(folder / "result.json", result)
     except KeyboardInterrupt:
         save()
-        raise KeyboardInterrupt(go_on if log.begun else "nothing was written") from None
+        begun = log.begun or saved is not None
+        raise KeyboardInterrupt(go_on if begun else "nothing was written") from None
     except (Exception, SystemExit) as error:  # an environment may exit
         save()
         lengths = [
             "--" + name.replace("_", "-") for name in vars(settings) if name.endswith(LENGTHS)
         ]
-        if not log.begun:
+        if not log.begun and saved is None:
             raise ValueError(reason(error, "", lengths)) from error
         over = state.env_steps >= args.steps or goal.reached
         where = "after training" if over else f"in iteration {log.iterations + 1}"
         raise ValueError(f"stopped {where}: {reason(error, f'; {go_on}', lengths)}") from error
+    finally:
+        log.release()
     if not quiet:
         print(summary(args, result))
         print(f"run folder: {out}")

@@ -1,7 +1,6 @@
 """Who runs the runs of a sweep: processes of this machine, or the workers of a Dask cluster."""
 
 import argparse
-import fcntl
 import json
 import multiprocessing
 import os
@@ -18,6 +17,7 @@ import numpy as np
 
 from minipg.commands import cli, process, progress, runs, train
 from minipg.commands.failures import reason
+from minipg.commands.lock import hold
 from minipg.commands.options import NOT_OPTIONS
 from minipg.commands.resume import interrupted
 
@@ -34,8 +34,9 @@ def finish(run: argparse.Namespace) -> dict[str, Any]:
     folder = run.out
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock_path = folder.with_name(f".{folder.name}.lock")
-    with lock_path.open("w") as lock, np.errstate(all="ignore"):  # as in a process of train's own
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock_path.touch()
+    lock = hold(lock_path, wait=True)
+    with np.errstate(all="ignore"):  # as in a process of train's own
         try:
             if not folder.exists():
                 train.train(run, quiet=True)
@@ -45,6 +46,8 @@ def finish(run: argparse.Namespace) -> dict[str, Any]:
                     train.train(*interrupted(folder), quiet=True)
         except Exception as error:
             raise ValueError(reason(error, "", [])) from error
+        finally:
+            os.close(lock)
         result: dict[str, Any] = json.loads((folder / "result.json").read_text())
         return result
 
@@ -55,7 +58,8 @@ def check_same(run: argparse.Namespace, config: dict[str, Any]) -> None:
     other = [f"{name} {config.get(name)} for {wanted.get(name)}" for name in wanted | config
              if name not in NOT_OPTIONS and config.get(name) != wanted.get(name)]  # fmt: skip
     if other:
-        raise ValueError(f"expected a folder of this run, its config.json has {', '.join(other)}")
+        raise ValueError(f"expected a folder of this run, its config.json has {', '.join(other)}; "
+                         "another --out begins anew")  # fmt: skip
 
 
 def steps_done(run: argparse.Namespace) -> int:

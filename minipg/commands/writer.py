@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from minipg.algorithms.state import save_tree
 from minipg.commands import cli, runs
+from minipg.commands.lock import hold
 from minipg.files import write_whole
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import save_policy
@@ -61,7 +62,11 @@ def extend_csv(path: Path, kept: int, rows: list[dict[str, Any]]) -> int:
         if path.stat().st_size < kept:
             raise ValueError(f"{path}: expected {kept} bytes or more, as state.npz says")
         with path.open(newline="") as file:
-            names = next(csv.reader(file))
+            found = next(csv.reader(file), [])
+        if names and set(names) != set(found):
+            raise ValueError(f"{path}: expected the columns {', '.join(names)}, got "
+                             f"{', '.join(found)}")  # fmt: skip
+        names = found
     table = csv.DictWriter(text, names)
     if not kept:
         table.writeheader()
@@ -93,6 +98,7 @@ class Writer:
         self.rows: dict[int, dict[str, Any]] = {}
         self.latest: tuple[Array, dict[str, Any]]
         self.begun = False  # is there a folder to write to
+        self.lock = -1  # of the folder
         self.due = 0.0  # time of the next write
 
     def go_on(self, theta: Array, checkpoint: dict[str, Any]) -> None:
@@ -103,7 +109,13 @@ class Writer:
         self.written = (self.iterations, checkpoint["csv_bytes"])
         self.latest = (theta, checkpoint)
         self.write()
-        self.begun = True
+        self.begun, self.due = True, 0.0  # what does not fit the table shows at the next row
+
+    def release(self) -> None:
+        """Let others write to the folder."""
+        if self.lock >= 0:
+            os.close(self.lock)
+            self.lock = -1
 
     def add(self, record: dict[str, Any], theta: Array, **checkpoint: Any) -> None:
         """An iteration: its row, θ on raw observations, and all that is needed to go on."""
@@ -121,6 +133,7 @@ class Writer:
         self.folder = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         try:
             self.folder.mkdir(parents=True)
+            self.lock = hold(self.folder)
             write_json(self.folder / "config.json", config)
             self.write()
             self.folder.rename(folder)
