@@ -4,6 +4,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from errno import ENOENT
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +33,12 @@ def read_npz(path: str | os.PathLike[str], *required: str) -> dict[str, Array]:
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename: never a half-written file."""
+    """Let `write` fill a temporary file beside `path`, then rename: never a half-written file.
+
+    OSError names `path`, and its folder where there is none.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(ENOENT, "there is no such folder", os.fspath(path.parent))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -40,5 +46,9 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename == os.fspath(temporary):
+            error.filename = os.fspath(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -364,3 +364,22 @@ def test_without_matplotlib_a_picture_says_what_to_install(tmp_path, monkeypatch
     assert error.endswith(f"needs {package}: pip install {package}\n")
     assert (error.count("\n"), stdout) == (1, "")
     assert not list(tmp_path.glob("x.*"))
+
+
+@pytest.mark.parametrize("words", [["groups"], ["verify", "--help"], ["evaluate", "--help"]])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_no_terminal_s_encoding_stops_a_command(words, encoding):
+    """What it cannot show is a question mark."""
+    done = subprocess.run([*MINIPG, *words], capture_output=True, check=False,
+                          env={**os.environ, "PYTHONIOENCODING": encoding})  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_output_stops_nothing(tmp_path, closed):
+    """As cron may leave it: the progress bar and the result are said to nobody."""
+    words = ["train", "ppo", "CartPole-v1", *SHORT, "--out", "out"]
+    done = subprocess.run([*MINIPG, *words], cwd=tmp_path, check=False,
+                          preexec_fn=lambda: os.close(closed))  # fmt: skip
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "result.json").exists()

@@ -249,3 +249,15 @@ def test_values_that_overflow_are_refused_by_name(horizon):
         with pytest.raises(ValueError, match="they overflow 51. steps before the end"):
             function(growing, np.zeros(3))
     assert np.isfinite(lqr.objective(dataclasses.replace(growing, horizon=500), np.zeros(3)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, "1", None, 1j])
+def test_a_step_refuses_actions_that_are_no_finite_numbers_and_stays_where_it_is(bad):
+    lqr = LQR(F=np.eye(2), G=np.ones((2, 1)), Q=np.eye(2), R=np.eye(1), W=np.zeros((2, 2)),
+              mean=np.ones(2), C=np.zeros((2, 2)), gamma=0.9, horizon=3)  # fmt: skip
+    envs = LQRVectorEnv(lqr, 2)
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match="actions: expected"):
+        envs.step(np.array([[0.0], [bad]], object if bad is None else None))
+    obs, *_ = envs.step([[0], [0]])  # whole numbers and lists are numbers
+    np.testing.assert_array_equal(obs, np.ones((2, 2)))

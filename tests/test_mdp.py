@@ -138,7 +138,19 @@ def test_an_environment_s_broken_table_is_refused():
     end = [(1.0, 0, 1.0, True)]
     for table, start, message in (
         ({0: {0: [(1.0, 0, np.nan, True)]}}, [1.0], "reward: expected finite"),
-        ({0: {0: [(1.0, 7, 1.0, True)]}}, [1.0], "next_state: expected 0 … 0, got 7"),
+        ({0: {0: [(1.0, 7, 1.0, True)]}}, [1.0], r"got \[\(1.0, 7, .* at state 0, action 0"),
+        ({0: {0: end, 2: end}}, [1.0], "actions 0 … 1, .* at state 0, action 2"),
+        ({0: {"left": end}}, [1.0], "at state 0, action 'left'"),
+        ({0: {0: [(1.0, 0, 1.0, True, {})]}}, [1.0], "at state 0, action 0"),
+        ({0: {0: [(1.0, 0, 1.0)]}}, [1.0], "at state 0, action 0"),
+        ({0: {0: [(1.0, 0, "x", True)]}}, [1.0], "at state 0, action 0"),
+        ({0: {0: [(1.0, 0, None, True)]}}, [1.0], "at state 0, action 0"),
+        ({0: {0: [(1.0, [0], 1.0, True)]}}, [1.0], "at state 0, action 0"),
+        ({0: {0: 5}}, [1.0], "got 5 at state 0, action 0"),
+        ({0: {0: end}, "b": {0: [(1.0, "c", 1.0, True)]}}, [1, 0], "at state 'b', action 0"),
+        ([5], [1.0], r"env: expected P\[state\]\[action\], got .*int"),
+        (7, [1.0], "env: expected a table"),
+        ([], [1.0], "env: expected a table"),
         ({0: {0: end}, 1: {0: end, 1: end}}, [1.0, 0.0], "state 0, action 1 sums to 0"),
         ({0: {0: end}}, [0.5, 0.5], "start: expected shape"),
         ({0: {0: end}}, [[1.0]], "start: expected shape"),
@@ -146,6 +158,31 @@ def test_an_environment_s_broken_table_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             TabularMDP.from_env(fake_env(table, start), 0.9)
+
+
+def test_tables_of_sequences_and_of_any_states_are_the_same_table():
+    """Rows as lists, tuple states in their own order; whole numbers are places in any order."""
+    lake = gym.make("FrozenLake-v1", is_slippery=True).unwrapped
+    start = lake.initial_state_distrib
+    lists = [list(actions.values()) for actions in lake.P.values()]
+    corner = {s: divmod(s, 4) for s in lake.P}
+    named = {corner[s]: {} for s in lake.P}
+    for s, actions in lake.P.items():
+        for a, outcomes in actions.items():
+            named[corner[s]][a] = [(p, corner[s2], r, end) for p, s2, r, end in outcomes]
+    turned = dict(reversed(lake.P.items()))
+    wanted = TabularMDP.from_env(fake_env(lake.P, start), 0.9)
+    for table in (lists, tuple(map(tuple, lists)), named, turned):
+        got = TabularMDP.from_env(fake_env(table, start), 0.9)
+        for name in ("row", "next_state", "prob", "reward", "terminated", "start"):
+            np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name))
+
+
+def test_a_file_is_named_once(tmp_path):
+    with pytest.raises(
+        ValueError, match="^(?!.*none.npz: .*none.npz: ).*none.npz: expected a whole"
+    ):
+        TabularMDP.from_npz(tmp_path / "none.npz")
 
 
 def test_a_table_is_a_copy_that_cannot_be_changed():

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -86,15 +87,49 @@ def test_other_options_are_another_curve_and_say_which(tmp_path):
     assert right.get_title() == "Pendulum-v1"
     np.testing.assert_array_equal(left.lines[1].get_data(), [STEPS, STEPS])
     write_run(tmp_path / "4", STEPS, lam=0.5, gamma=1)
-    with pytest.raises(ValueError, match="4: expected another seed or option, 0 is there already"):
+    with pytest.raises(ValueError, match="4: expected another seed or option than .*2 has"):
         picture(tmp_path)
 
 
-def test_seeds_that_are_never_at_the_same_steps_are_refused(tmp_path):
+def test_seeds_that_are_never_at_the_same_steps_are_drawn_without_the_youngest(tmp_path, capsys):
+    for seed, begin in enumerate((1000, 0, 900, 1100)):
+        write_run(tmp_path / str(seed), STEPS, steps=STEPS + begin, seed=seed)
+    (group,), _ = curves.read_groups(curves.folders_in([tmp_path]))
+    met, young = curves.together(group, "env_steps")
+    assert (young, list(met.seeds)) == ([1], [0, 2, 3])
+    assert curves.together(met, "env_steps") == (met, [])
+    assert plot.main([str(tmp_path)]) == 0
+    wanted = "left out, too young to share steps with the others: ppo, CartPole-v1, seed 1"
+    assert wanted in capsys.readouterr().err
+
+
+def test_what_is_no_run_among_others_is_left_out_and_named(tmp_path, capsys):
+    for name in "abcd":
+        write_run(tmp_path / name, STEPS, seed=ord(name))
+    (tmp_path / "b" / "progress.csv").unlink()
+    (tmp_path / "c" / "config.json").write_text("[1]")
+    (tmp_path / "d" / "progress.csv").write_text("a,b\n1,x\n")
+    assert plot.main([str(tmp_path)]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [line.rsplit("/", 1)[1] for line in said] == ["b", "c", "d"]
+    assert all(line.startswith("minipg plot: left out, expected a run folder, got ")
+               for line in said)  # fmt: skip
+    shutil.rmtree(tmp_path / "a")
+    (tmp_path / "curve.png").unlink()
+    assert plot.main([str(tmp_path)]) == 2
+    assert not (tmp_path / "curve.png").exists()
+
+
+@pytest.mark.parametrize(("out", "message"), [
+    ("curve.docx", "--out: expected a file .png, .svg, .pdf, got"),
+    ("none/curve.png", "there is no such folder"),
+])  # fmt: skip
+def test_where_no_picture_can_be_written_one_line_says_so(tmp_path, capsys, out, message):
     write_run(tmp_path / "a", STEPS)
-    write_run(tmp_path / "b", STEPS, steps=STEPS + 1000, seed=1)
-    with pytest.raises(ValueError, match="ppo on CartPole-v1, seeds 0, 1: expected finished"):
-        picture(tmp_path)
+    assert plot.main([str(tmp_path), "--out", str(tmp_path / out)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert ".tmp" not in error
 
 
 def test_a_run_without_a_finished_episode_is_left_out_and_named(tmp_path, capsys):
@@ -104,7 +139,7 @@ def test_a_run_without_a_finished_episode_is_left_out_and_named(tmp_path, capsys
     write_run(tmp_path / "c", [np.nan] * 10, env="Ant-v5")
     groups, without = curves.read_groups(curves.folders_in([tmp_path]))
     assert [list(group.seeds) for group in groups] == [[0]]
-    assert without == [tmp_path / "b", tmp_path / "c"]
+    assert list(without) == [tmp_path / "b", tmp_path / "c"]
     assert plot.main([str(tmp_path)]) == 0
     assert capsys.readouterr().err.splitlines() == [
         f"minipg plot: left out, no episode has ended: {folder}" for folder in without

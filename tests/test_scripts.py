@@ -641,3 +641,20 @@ def test_the_absorbed_deviation_has_the_epsilon_of_the_one_trained_with(tmp_path
         np.testing.assert_allclose(policy.eta(theta, obs), expected, rtol=1e-4, atol=1e-6)
     finally:
         gym.registry.pop("Faint-v0")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["CartPole-v1", "--state-dependent-std"], "--state-dependent-std: expected with a head"),
+        (["CartPole-v1", "--initial-std", "0.5"], "--initial-std: expected with a Box of actions"),
+        (["CartPole-v1", "--rescale-actions"], "--rescale-actions: expected a bounded Box"),
+        (["CartPole-v1", "--out", ""], "--out: expected the name of a new folder, got '.'"),
+        (["CartPole-v1", "--out", "."], "--out: expected the name of a new folder, got '.'"),
+    ],
+)
+def test_an_option_that_does_not_apply_is_refused(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(["ppo", *words, "--steps", "99"]) == 2
+    assert capsys.readouterr().err.startswith(f"minipg train: {message}")
+    assert not list(tmp_path.iterdir())

@@ -35,17 +35,22 @@ def folders_in(folders: list[Path]) -> list[Path]:
     return list(found.values())
 
 
-def read_groups(folders: list[Path]) -> tuple[list[Group], list[Path]]:
-    """Runs of the same options together, and those in which no episode has ended.
+def read_groups(folders: list[Path]) -> tuple[list[Group], dict[Path, str]]:
+    """Runs of the same options together; which are left out, and why: no run, no episode ended.
 
     ValueError for two of one seed, and where no run is left.
     """
     groups: dict[str, Group] = {}
-    without = []
+    of_seed: dict[tuple[str, int], Path] = {}
+    without: dict[Path, str] = {}
     for folder in folders:
-        options, columns = runs.read_run(folder)
+        try:
+            options, columns = runs.read_run(folder)
+        except ValueError as error:
+            without[folder] = str(error).removeprefix(f"{folder}: ")
+            continue
         if not np.isfinite(columns["mean_return"]).any():
-            without.append(folder)
+            without[folder] = "no episode has ended"
             continue
         seed, threshold = options["seed"], options["threshold"]
         for name in ("seed", *NOT_OPTIONS):
@@ -53,8 +58,11 @@ def read_groups(folders: list[Path]) -> tuple[list[Group], list[Path]]:
         key = json.dumps(options, sort_keys=True)
         group = groups.setdefault(key, Group(options, threshold, {}))
         if seed in group.seeds:
-            raise ValueError(f"{folder}: expected another seed or option, {seed} is there already")
-        group.seeds[seed] = columns
+            raise ValueError(f"{folder}: expected another seed or option than {of_seed[key, seed]} "
+                             "has: leave one of the two out")  # fmt: skip
+        group.seeds[seed], of_seed[key, seed] = columns, folder
+    if not groups and set(without.values()) != {"no episode has ended"}:
+        raise ValueError("; ".join(f"{folder}: {why}" for folder, why in without.items()))
     if not groups:
         raise ValueError(f"{', '.join(map(str, without))}: expected a run in which an episode has "
                          "ended: train on, or with a smaller --max-episode-steps")  # fmt: skip
@@ -70,19 +78,28 @@ def label(group: Group, groups: list[Group]) -> str:
     return ", ".join([name, *(f"{option} {group.options[option]}" for option in other)])
 
 
+def known(columns: dict[str, Array], x: str) -> tuple[Array, Array]:
+    """x and the mean returns, not before the first episode has ended."""
+    there = np.isfinite(columns["mean_return"])
+    return columns[x][there], columns["mean_return"][there]
+
+
+def together(group: Group, x: str) -> tuple[Group, list[int]]:
+    """The seeds that meet at some x, and those too young to: the youngest is left out first."""
+    lines = {seed: known(columns, x)[0] for seed, columns in group.seeds.items()}
+    young = []
+    while max(line[0] for line in lines.values()) > min(line[-1] for line in lines.values()):
+        young.append(min(lines, key=lambda seed: float(lines[seed][-1])))
+        del lines[young[-1]]
+    return group._replace(seeds={seed: group.seeds[seed] for seed in lines}), young
+
+
 def curves(group: Group, x: str) -> tuple[Array, Array]:
     """Common grid (X,), a curve for each seed (seeds, X), as far as every seed has come."""
-    lines = []
-    for columns in group.seeds.values():
-        known = np.isfinite(columns["mean_return"])  # not before the first episode has ended
-        lines.append((columns[x][known], columns["mean_return"][known]))
+    lines = [known(columns, x) for columns in group.seeds.values()]
     if len(lines) == 1:
         return lines[0][0], lines[0][1][None]
     first, last = max(line[0][0] for line in lines), min(line[0][-1] for line in lines)
-    if first > last:
-        raise ValueError(f"{group.options['algorithm']} on {group.options['env']}, seeds "
-                         f"{', '.join(map(str, group.seeds))}: expected finished episodes at some "
-                         f"{x} that all have reached")  # fmt: skip
     grid = np.linspace(first, last, POINTS)
     return grid, np.array([np.interp(grid, *line) for line in lines])
 

@@ -65,7 +65,13 @@ def prepare(args: argparse.Namespace) -> tuple[Envs, Any, Policy, Any]:
         envs = scaler = NormalizeObservation(envs)
     if args.normalize_rewards:
         envs = NormalizeReward(envs, getattr(settings, "gamma", 1.0))
-    policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
+    try:
+        policy = policy_for(envs, args.hidden, args.state_dependent_std, args.shared)
+    except ValueError as error:
+        raise as_option(error, args) from error
+    if not policy.head.num_log_std and args.initial_std != 1:
+        raise ValueError("--initial-std: expected with a Box of actions, whose Gaussian has σ, got "
+                         f"{envs.single_action_space}")  # fmt: skip
     return envs, scaler, policy, settings
 
 

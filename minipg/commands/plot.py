@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from minipg.commands import cli
-from minipg.commands.curves import folders_in, read_groups
+from minipg.commands.curves import folders_in, label, read_groups, together
 from minipg.files import write_whole
 
+SUFFIXES = (".png", ".svg", ".pdf")
 EXAMPLES = """
   minipg plot runs/ppo-CartPole-v1-0
   minipg plot runs --x seconds --out curves.svg"""
@@ -21,10 +22,20 @@ def command(args: argparse.Namespace) -> int:
     """Write the picture; ValueError where there are no runs."""
     panels: Any = cli.need("minipg.commands.panels", "pictures")
     out = args.out or args.folders[0] / "curve.png"
+    if out.suffix not in SUFFIXES:
+        raise ValueError(f"--out: expected a file {', '.join(SUFFIXES)}, got {out}")
     groups, without = read_groups(folders_in(args.folders))
-    for folder in without:
-        print(f"minipg plot: left out, no episode has ended: {folder}", file=sys.stderr)
-    figure = panels.picture(groups, args.x)
+    for folder, why in without.items():
+        print(f"minipg plot: left out, {why}: {folder}", file=sys.stderr)
+    met = []
+    for group in groups:
+        those, young = together(group, panels.X[args.x][0])
+        met.append(those)
+        for seed in young:
+            print(f"minipg plot: left out, too young to share {args.x} with the others: "
+                  f"{label(group, groups)}, {group.options['env']}, seed {seed}",
+                  file=sys.stderr)  # fmt: skip
+    figure = panels.picture(met, args.x)
     write_whole(out, lambda file: figure.savefig(file, format=out.suffix[1:], dpi=150))
     print(f"picture: {out}")
     return 0

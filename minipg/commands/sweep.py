@@ -32,8 +32,8 @@ def runs_of(args: argparse.Namespace, more: list[str]) -> list[list[argparse.Nam
     Exits with 2, or ValueError, for options that it refuses and unknown environments.
     """
     rows = []
-    for algorithm in args.algorithms:
-        for env in args.env:
+    for algorithm in dict.fromkeys(args.algorithms):
+        for env in dict.fromkeys(args.env):
             run = parse([algorithm, env, *more])
             if run.seed or run.out:
                 raise ValueError("--seed, --out: expected before --, where --seeds and --out stand")

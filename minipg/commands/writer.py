@@ -30,6 +30,8 @@ def check_new(folder: Path, shown: Path) -> None:
 
     shown: the folder as the user knows it.
     """
+    if not shown.name:
+        raise ValueError(f"--out: expected the name of a new folder, got {str(shown)!r}")
     if not folder.exists():
         return
     names = (f"{shown.name}-{n}" for n in count(2))

@@ -21,6 +21,8 @@ def policy_with(
     value_head: bool = False,
 ) -> Policy:
     """The head on a network of hidden tanh layers; log σ, if it has any, in θ or from there too."""
+    if state_dependent_std and not head.num_log_std:
+        raise ValueError(f"state_dependent_std: expected with a head that has σ, got {head}")
     outputs = head.size if state_dependent_std else head.size - head.num_log_std
     sizes = (obs_size, *check_counts("hidden", hidden, 0), outputs + value_head)
     return Policy(MLP(sizes), head, value_head)

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector.utils import batch_space
 
 from minipg.problems.lqr import LQR, reward
-from minipg.validate import Array, array, check_count, check_shape
+from minipg.validate import Array, check_count, finite_array
 
 
 class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
@@ -48,8 +48,8 @@ class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """One transition of each; an environment that ended before is reset instead."""
-        lqr, resets, actions = self.lqr, self._ended, array(actions)
-        check_shape("actions", actions, (self.num_envs, lqr.G.shape[1]))
+        lqr, resets = self.lqr, self._ended
+        actions = finite_array("actions", actions, (self.num_envs, lqr.G.shape[1]))
         if np.isnan(self._state[0, 0]):
             raise ValueError("envs: expected a reset before the first step")
         gained = np.where(resets, 0.0, reward(lqr, self._state, actions))

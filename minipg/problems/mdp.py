@@ -150,7 +150,8 @@ class TabularMDP:
         try:
             return cls.from_arrays(**tables.of_file(path))
         except ValueError as error:
-            raise ValueError(f"{os.fspath(path)}: {error}") from error
+            name = f"{os.fspath(path)}: "
+            raise ValueError(name + str(error).removeprefix(name)) from error
 
     @classmethod
     def from_env(cls, env: gym.Env[Any, Any] | str, gamma: float) -> "TabularMDP":

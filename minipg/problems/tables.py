@@ -4,7 +4,7 @@ Axes: S states, A actions, K entries of the table.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -56,23 +56,54 @@ def of_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
-    """Entries, start (S,) and A of an environment that has a table P."""
+    """Entries, start (S,) and A of an environment that has a table P.
+
+    P and its rows may be mappings or sequences, states any keys; those of outcomes are P's.
+    """
     if isinstance(env, str):
         try:
             env = gym.make(env)
-        except (gym.error.Error, ImportError) as error:
-            raise ValueError(f"env: {error}") from error
+        except (Exception, SystemExit) as error:  # of the environment's own code, any
+            raise ValueError(f"env: {type(error).__name__}: {error}") from error
     table = getattr(env.unwrapped, "P", None)
     start = getattr(env.unwrapped, "initial_state_distrib", None)
-    if not isinstance(table, Mapping) or not table or start is None:
-        raise ValueError(f"env: expected a table P and initial_state_distrib, {env} lacks them")
-    num_actions = max(len(actions) for actions in table.values())
-    rows = ((s * num_actions + a, s2, p, r, end) for s, actions in table.items()
-            for a, outcomes in actions.items() for p, s2, r, end in outcomes)  # fmt: skip
+    if not isinstance(table, Mapping | Sequence) or not len(table) or start is None:
+        raise ValueError("env: expected a table P and initial_state_distrib, as FrozenLake-v1 has, "
+                         f"{env.unwrapped} lacks them")  # fmt: skip
+    keys = list(table) if isinstance(table, Mapping) else list(range(len(table)))
+    place = {key: i for i, key in enumerate(keys)}  # of initial_state_distrib
+    if place.keys() == set(range(len(keys))):
+        place = {key: key for key in keys}
+    try:
+        num_actions = max(len(table[key]) for key in keys)
+    except TypeError as error:
+        raise ValueError(f"env: expected P[state][action], got {error}") from error
+
+    def rows() -> Iterator[tuple[int, int, float, float, bool]]:
+        for key in keys:
+            for a, outcomes in _items(table[key]):
+                try:
+                    if a not in range(num_actions):
+                        raise LookupError
+                    for outcome in outcomes:
+                        p, s2, r, end = outcome
+                        yield place[key] * num_actions + a, place[s2], float(p), float(r), bool(end)
+                except (TypeError, ValueError, LookupError) as error:
+                    raise ValueError(
+                        f"env: expected P[state][action], actions 0 … {num_actions - 1}, lists of "
+                        f"(probability, state, reward, terminated), got {outcomes!r:.80} at state "
+                        f"{key!r}, action {a!r}"
+                    ) from error
+
     kinds = np.dtype(list(zip(Entries._fields, ("i8", "i8", "f8", "f8", "?"), strict=True)))
-    found = np.fromiter(rows, kinds)  # one by one: a P made on demand may be large
+    found = np.fromiter(rows(), kinds)  # one by one: a P made on demand may be large
     entries = Entries(*(found[name] for name in Entries._fields))
-    return entries, finite_array("start", start, (len(table),)), num_actions
+    return entries, finite_array("start", start, (len(keys),)), num_actions
+
+
+def _items(table: Any) -> Iterable[tuple[Any, Any]]:
+    """Keys and values of a mapping, places and values of a sequence."""
+    return table.items() if isinstance(table, Mapping) else enumerate(table)
 
 
 def unrolled(entries: Entries, num_states: int, num_actions: int, horizon: int) -> Entries:
