@@ -57,10 +57,11 @@ def test_check_mean_false_alarms_and_power():
     assert missed <= 259
 
 
-def test_check_mean_radius_is_maurer_and_pontil_s():
-    samples = np.array([[0.0], [1.0], [1.0], [0.0]])
-    verdict = check_mean(samples, np.array([0.5]), np.array([2.0]), 0.01)
-    log_term = np.log(4 / 0.01)
+@pytest.mark.parametrize("p", [1, 3])
+def test_check_mean_radius_is_maurer_and_pontil_s(p):
+    samples = np.tile([[0.0], [1.0], [1.0], [0.0]], p)
+    verdict = check_mean(samples, np.full(p, 0.5), np.full(p, 2.0), 0.01)
+    log_term = np.log(4 * p / 0.01)
     assert verdict.radius == pytest.approx(
         np.sqrt(2 / 3 * log_term / 4) + 7 * 2.0 * log_term / (3 * 3)
     )

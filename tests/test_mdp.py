@@ -400,3 +400,18 @@ def test_a_matrix_for_each_action_is_known_where_there_are_fewer_states_or_more(
     cube = rng.dirichlet(np.ones(2), (2, 2))
     mdp = TabularMDP.from_arrays(cube, np.zeros((2, 2)), np.eye(2)[0], 0.9)
     np.testing.assert_allclose(mdp.continuing.toarray().reshape(2, 2, 2), cube)
+
+
+def test_entries_of_the_table_are_vectors_of_places_that_there_are():
+    """first has no place beyond the last row; (K, 1) is no vector; the largest index counts."""
+    columns = ([0, 1], [0, 1], [1.0, 1.0], [0.0, 1.0], [True, True])
+    mdp = TabularMDP.from_entries(*columns, [0.5, 0.5], 0.9, None, 1)
+    assert mdp.first.tolist() == [0, 1, 2]
+    given = dict(zip(("row", "next_state", "prob", "reward", "terminated"), columns, strict=True))
+    rest = {"start": [0.5, 0.5], "gamma": 0.9, "given_features": None, "num_actions": 1}
+    TabularMDP(**given, **rest)
+    for name in ("row", "next_state"):
+        with pytest.raises(ValueError, match=f"{name}: expected 0 … 1, got 0 … 7"):
+            TabularMDP(**{**given, name: [0, 7]}, **rest)
+    with pytest.raises(ValueError, match=r"row: expected shape \(2\), got \(2, 1\)"):
+        TabularMDP(**{name: np.array(x)[:, None] for name, x in given.items()}, **rest)

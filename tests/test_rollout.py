@@ -89,7 +89,7 @@ def test_actions_of_whole_numbers_are_clipped_before_they_are_cast():
     """Cast first, −5.3 wraps to 251, which is clipped to 10."""
     envs = vector(3, action_space=Box(0, 10, (1,), np.uint8))
     np.testing.assert_array_equal(
-        to_env(envs, np.array([[-5.3], [3.7], [300.0]]))[:, 0], [0, 3, 10]
+        to_env(envs, np.array([[-5.3], [3.7], [300.0]]))[:, 0], [0, 4, 10]
     )
 
 
