@@ -383,3 +383,31 @@ def test_a_closed_output_stops_nothing(tmp_path, closed):
                           preexec_fn=lambda: os.close(closed))  # fmt: skip
     assert done.returncode == 0
     assert (tmp_path / "out" / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "ppo", "quiet:My-v0"], "; does quiet call gymnasium.register('My-v0', …)?"),
+        (["train", "ppo", "quiet.py:My-v0"], "; a module is named without .py: quiet:My-v0"),
+        (["verify", "quiet.py"], "quiet.py: expected an .npz file with a table, or an env"),
+        (["groups", "--seed", "-1"], "--seed: expected a whole number of 0"),
+        (["estimators", "--plot", "no/x.png"], "--plot: expected a .png or .svg in a folder"),
+        (["estimators", "--plot", "x.docx"], "--plot: expected a .png or .svg in a folder"),
+    ],
+)
+def test_what_a_beginner_mistook_is_told_with_what_is_right(tmp_path, words, message):
+    (tmp_path / "quiet.py").write_text("")
+    done = run(*MINIPG, *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr.splitlines()[-1]
+
+
+def test_a_pipe_of_another_s_that_breaks_is_no_reader_gone(monkeypatch, capfd):
+    """Of the standard output's a command is silent and right; of any other it has failed."""
+
+    def broken():
+        raise BrokenPipeError(32, "Broken pipe")
+
+    assert cli.run("minipg sweep", broken) == 2
+    assert capfd.readouterr().err == "minipg sweep: [Errno 32] Broken pipe\n"

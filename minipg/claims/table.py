@@ -1,5 +1,7 @@
 """The table that claims are asked of, and its start, short enough to enumerate."""
 
+import os
+
 import numpy as np
 
 from minipg.policies.policy import Policy
@@ -30,6 +32,9 @@ def check_worth(mdp: TabularMDP, policy: Policy, theta: Array) -> None:
 def read_table(table: str, gamma: float | None) -> TabularMDP:
     """A file's table, which has its own γ, or an environment's; ValueError if it is neither."""
     if not table.endswith(".npz"):
+        if os.path.exists(table):
+            raise ValueError(f"{table}: expected an .npz file with a table, or an environment's "
+                             "name")  # fmt: skip
         return TabularMDP.from_env(table, 0.99 if gamma is None else gamma)
     if gamma is not None:
         raise ValueError("--gamma: expected with an ENV only, a file has its own")

@@ -4,6 +4,7 @@ import argparse
 import difflib
 import math
 import os
+import select
 import shlex
 import shutil
 import sys
@@ -88,13 +89,23 @@ def need(module: str, purpose: str) -> ModuleType:
         raise ValueError(f"{purpose}: needs {package}: pip install {package}") from error
 
 
+def reader_gone() -> bool:
+    """Whether whoever read the standard output has seen enough, as head does."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))
+
+
 def run(name: str, command: Callable[[], int]) -> int:
     """The command's status; 2 for a mistake, 130 for Ctrl-C, each with its line."""
     try:
         status = command()
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # whoever read has seen enough, as head does
+    except BrokenPipeError as error:
+        if not reader_gone():
+            print(f"{name}: {error}", file=sys.stderr)
+            return 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError, MemoryError) as error:

@@ -30,15 +30,19 @@ def environments(args: argparse.Namespace, num_envs: int, mode: str | None, **mo
 
 def advice(env: str, error: str) -> str:
     """What to do about an environment that is not found, or nothing."""
-    module, colon, _ = env.rpartition(":")
+    module, colon, name = env.rpartition(":")
     if not colon and "NameNotFound" in error:
         return "; one of your own, in my_module.py of this folder, is named my_module:ID"
+    if module.endswith(".py"):
+        return f"; a module is named without .py: {module[:-3]}:{name}"
     path = os.path.join(os.getcwd(), *module.split(".")) + ".py"
     found = getattr(sys.modules.get(module), "__file__", None)
     if f"No module named '{module}'" in error and not os.path.exists(path):
         return f"; there is no {path}"
     if found and os.path.exists(path) and not os.path.samefile(found, path):
         return f"; {path} is hidden by {found}: give it another name"
+    if "NameNotFound" in error:
+        return f"; does {module} call gymnasium.register({name!r}, …)?"
     return ""
 
 

@@ -18,6 +18,7 @@ from minipg.commands import attribution, cli, ingredients
 from minipg.estimators.fits import least_squares
 from minipg.estimators.returns import gae, n_step_advantage
 from minipg.estimators.score_function import gradients
+from minipg.files import write_whole
 from minipg.policies.build import softmax_policy
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy
@@ -107,7 +108,7 @@ def draw(rows: list[dict[str, Any]], out: Path, title: str) -> None:
                           xytext=offset, textcoords="offset points")  # fmt: skip
     axes.set(xlabel="summed variance of one game, exact", ylabel="‖bias‖, exact", title=title)
     axes.legend()
-    figure.savefig(out, dpi=150)
+    write_whole(out, lambda file: figure.savefig(file, format=out.suffix[1:], dpi=150))
 
 
 def attribute(args: argparse.Namespace, mdp: TabularMDP, policy: Policy, theta: np.ndarray) -> int:
@@ -124,6 +125,9 @@ def command(args: argparse.Namespace) -> int:
     """Print the table; ValueError for a user's mistake."""
     if args.plot is not None:
         cli.need("matplotlib.figure", "--plot")
+        if args.plot.suffix not in (".png", ".svg") or not args.plot.parent.is_dir():
+            raise ValueError(f"--plot: expected a .png or .svg in a folder that is there, got "
+                             f"{args.plot}")  # fmt: skip
     mdp = read_table(args.table, args.gamma)
     if args.policy is None:
         policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)

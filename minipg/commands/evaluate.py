@@ -95,6 +95,8 @@ def command(args: argparse.Namespace) -> int:
     policy, theta = load_policy(args.folder / "parameters.npz")
     if args.deterministic:
         policy = Mode(policy.network, policy.head, policy.value_head)
+    if args.video:  # first: what cannot be drawn shows at once
+        film(run, policy, theta, args.video)
     returns = evaluate(run, policy, theta, args.episodes)
     result = {
         "algorithm": run.algorithm, "env": run.env, "seed": run.seed,
@@ -102,8 +104,6 @@ def command(args: argparse.Namespace) -> int:
         "quantiles": {str(q): float(np.percentile(returns, q)) for q in QUANTILES},
         "threshold": run.threshold,
     }  # fmt: skip
-    if args.video:
-        film(run, policy, theta, args.video)
     if args.json:
         print(json.dumps(result, ensure_ascii=False))
         return 0

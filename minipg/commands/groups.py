@@ -18,6 +18,7 @@ from minipg.experience import enumeration
 from minipg.policies.build import softmax_policy
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
+from minipg.validate import check_count
 
 SIZES = (2, 4, 8)
 LONGEST = 4
@@ -98,6 +99,7 @@ def rows(seed: int) -> Iterator[dict[str, Any]]:
 
 def command(args: argparse.Namespace) -> int:
     """Print the table."""
+    check_count("--seed", args.seed)
     table = list(rows(args.seed))
     if args.json:
         print(json.dumps({"seed": args.seed, "returns": RETURNS.tolist(), "rows": table}, indent=1))

@@ -70,10 +70,13 @@ def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         with (folder / "progress.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
+        if not rows:
+            raise ValueError("no rows")
         columns = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
         wanted |= {"env_steps", "mean_return", "seconds"} - set(columns)
         if wanted:
-            raise LookupError(*wanted)
+            raise LookupError(f"no {', '.join(sorted(wanted))}")
         return config, columns
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"{folder}: expected a run folder, got {error!r}") from error
+        raise ValueError(f"{folder}: expected a run folder, got {error!r} of progress.csv"
+                         ) from error  # fmt: skip
