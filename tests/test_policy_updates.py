@@ -22,7 +22,7 @@ from minipg.policies.gaussian import Gaussian
 from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
-from minipg.steps.kfac import average, factors, solve
+from minipg.steps.kfac import Factors, average, factors, solve
 from minipg.steps.linalg import conjugate_gradients
 from minipg.steps.natural import SOLVERS, fisher_matrix, natural_gradient
 from minipg.steps.optim import adam, adam_init
@@ -339,13 +339,29 @@ def test_the_factored_solve_is_that_of_the_damped_blocks(drawn, rng, damping):
     kronecker, g = factors(policy, theta, obs), rng.standard_normal(theta.shape)
     x = solve(policy, kronecker, g, damping)
     for (at, _), (a, s) in zip(policy.network.slices, kronecker.layers, strict=True):
-        ratio = np.sqrt((np.trace(a) / len(a)) / max(np.trace(s) / len(s), 1e-12))
+        ratio = np.sqrt((np.trace(a) / len(a)) / (np.trace(s) / len(s)))
         left = a + ratio * np.sqrt(damping) * np.eye(len(a))
         right = s + np.sqrt(damping) / ratio * np.eye(len(s))
         expected = np.linalg.solve(np.kron(left, right), g[at])
         np.testing.assert_allclose(x[at], expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
     log_std = slice(policy.network.num_params, None)
     np.testing.assert_allclose(x[log_std], g[log_std] / (2 + damping))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [1e-24, 1e-14, 1e14, 1e24])
+def test_the_factored_solve_is_the_same_in_every_unit_of_g(unit, dtype):
+    """σ of an action in another unit multiplies G and with it λ; G = 0 leaves g/λ."""
+    policy, rng = softmax_policy(3, 4, (5,)), np.random.default_rng(0)
+    theta = policy.init(rng, output_gain=1.0, dtype=dtype)
+    found = factors(policy, theta, rng.standard_normal((9, 3)).astype(dtype))
+    g = rng.standard_normal(theta.shape).astype(dtype)
+    scaled = Factors([(a, (s * unit).astype(dtype)) for a, s in found.layers])
+    wanted = solve(policy, found, g, 0.1)
+    got = solve(policy, scaled, g, 0.1 * unit) * dtype(unit)
+    np.testing.assert_allclose(got, wanted, rtol=1e-3 if dtype is np.float32 else 1e-9)
+    nothing = Factors([(a, 0 * s) for a, s in found.layers])
+    np.testing.assert_allclose(solve(policy, nothing, g, 0.5), g / 0.5, rtol=1e-3)
 
 
 @given(policies(), RNGS, st.sampled_from([1e-3, 0.1]), st.sampled_from([1e-4, 100.0]))

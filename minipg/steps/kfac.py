@@ -69,13 +69,15 @@ def solve(policy: Policy, kronecker: Factors, gradient: Array, damping: float) -
 def network_solve(network: MLP, kronecker: Factors, gradient: Array, damping: float) -> Array:
     """Block i is (A + π√λ)⁻¹ g_i (G + √λ/π)⁻¹, λ the damping, π² = mean diag A / mean diag G.
 
+    Where G is 0, π is as large as leaves its products numbers, and the block g_i/λ.
     Source: Martens & Grosse 2015, section 6.3.
     """
     gradient, damping = array(gradient), check_range("damping", damping, TINY)
     out = np.empty_like(gradient)
     blocks = zip(network.layers(gradient), network.layers(out), kronecker.layers, strict=True)
     for layer, x, (a, g) in blocks:
-        split = np.sqrt((np.trace(a) / len(a)) / max(np.trace(g) / len(g), 1e-12))
+        of_a, of_g = np.trace(a) / len(a), np.trace(g) / len(g)
+        split = np.sqrt(of_a / max(of_g, of_a * np.finfo(g.dtype).eps ** 4))
         root = np.sqrt(damping)
         try:
             left = np.linalg.solve(a + split * root * np.eye(len(a), dtype=a.dtype), layer)
