@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 from minipg.commands import cli, progress, runs
@@ -17,6 +16,7 @@ from minipg.commands.environments import environments
 from minipg.commands.film import SUFFIXES, film
 from minipg.commands.say import plus_minus, rounded, verdict
 from minipg.experience.environments import Envs
+from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy
@@ -38,7 +38,7 @@ class Mode(Policy):
         return lambda obs, rng: self.head.mode(eta(obs))
 
 
-class Watched(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+class Watched(Wrapper):
     """Moves a progress bar as the first episode of each environment ends."""
 
     def __init__(self, env: Envs, bar: Any):

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 from minipg.commands import cli
 from minipg.commands.environments import environments
 from minipg.experience.environments import Envs
+from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
 from minipg.files import write_whole
 from minipg.policies.policy import Policy
@@ -21,7 +21,7 @@ SUFFIXES = (".gif", ".png", ".webp")
 HEADLESS = {"mujoco": "MUJOCO_GL=egl", "pygame": "SDL_VIDEODRIVER=dummy"}  # by what draws
 
 
-class Film(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+class Film(Wrapper):
     """Keeps a picture of each step of the first environment."""
 
     def __init__(self, env: Envs, image: ModuleType):

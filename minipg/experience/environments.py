@@ -13,7 +13,7 @@ from gymnasium.wrappers.vector import (
     RescaleAction,
 )
 
-from minipg.experience.guard import Guard, VectorGuard
+from minipg.experience.guard import Guard, VectorGuard, Wrapper
 from minipg.policies.build import policy_with
 from minipg.policies.policy import Policy
 from minipg.policies.registry import head_for
@@ -63,7 +63,7 @@ def check_autoreset(envs: Envs) -> None:
         raise ValueError(f"envs: expected next-step autoreset, got {mode}")
 
 
-class CheckFinite(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+class CheckFinite(Wrapper):
     """Raises ValueError, naming environment and step, where an observation or reward is not finite,
     or so large that float32, in which the networks compute, holds no square of it.
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from multiprocessing import TimeoutError  # not Python's own of this name
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -22,6 +22,12 @@ LIBRARIES = Path(gym.__file__).parent, Path(np.__file__).parent, Path(__file__).
 RESET = "(observation, info)"
 STEP = "(observation, reward, terminated, truncated, info)"
 FLAGS = (bool, np.bool_)
+
+
+if TYPE_CHECKING:
+    Wrapper = gym.vector.VectorWrapper[Any, Any, Any, Any, Any]
+else:  # which takes no parameters before Gymnasium 1.4
+    Wrapper = gym.vector.VectorWrapper
 
 
 class Fault(ValueError):
@@ -145,7 +151,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         closed("close", self.env.close)
 
 
-class VectorGuard(gym.vector.VectorWrapper[Any, Any, Any, Any, Any]):
+class VectorGuard(Wrapper):
     """Guard for all copies together, among them those that step themselves; info is dropped."""
 
     def _checked(self, name: str, value: Any, kinds: str) -> Array:
