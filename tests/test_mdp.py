@@ -9,6 +9,8 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given, strategies as st
 from strategies import RNGS, mdps
 
+from minipg.problems.lqr import LQR
+from minipg.problems.lqr_env import LQRVectorEnv
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.truth import exact
@@ -415,3 +417,51 @@ def test_entries_of_the_table_are_vectors_of_places_that_there_are():
             TabularMDP(**{**given, name: [0, 7]}, **rest)
     with pytest.raises(ValueError, match=r"row: expected shape \(2\), got \(2, 1\)"):
         TabularMDP(**{name: np.array(x)[:, None] for name, x in given.items()}, **rest)
+
+
+def lake_and_lqr(count):
+    lqr = LQR(F=np.eye(2), G=np.ones((2, 1)), Q=np.eye(2), R=np.eye(1), W=np.eye(2),
+              mean=np.ones(2), C=np.eye(2), gamma=0.9, horizon=3)  # fmt: skip
+    return (
+        (
+            TabularVectorEnv(TabularMDP.from_env("FrozenLake-v1", 0.9), count, 7),
+            np.zeros(count, int),
+        ),
+        (LQRVectorEnv(lqr, count), np.zeros((count, 1))),
+    )
+
+
+def test_a_reset_of_some_leaves_the_others_where_they_are():
+    """As Gymnasium's reset_mask; an ended copy that is reset goes on playing, its clock at 0."""
+    for envs, actions in lake_and_lqr(4):
+        with pytest.raises(ValueError, match="reset_mask: expected all copies at the first reset"):
+            envs.reset(options={"reset_mask": np.array([True, False, True, True])})
+        envs.reset(seed=0, options={"reset_mask": np.ones(4, bool)})
+        for _ in range(7):  # to the end of some
+            before, _, terminated, truncated, _ = envs.step(actions)
+        mask, ended = np.array([True, False, True, False]), terminated | truncated
+        obs, _ = envs.reset(options={"reset_mask": mask})
+        np.testing.assert_array_equal(obs[~mask], before[~mask])
+        assert envs._steps[mask].tolist() == [0, 0]
+        assert (envs._steps[~mask] > 0).all()
+        np.testing.assert_array_equal(envs._ended, ended & ~mask)
+        for bad in (mask[:3], np.zeros(4, bool), np.ones(4)):
+            with pytest.raises(ValueError, match="reset_mask: expected 4 booleans, one True"):
+                envs.reset(options={"reset_mask": bad})
+
+
+def test_a_seed_for_each_copy_determines_all_of_them():
+    for envs, actions in lake_and_lqr(3):
+
+        def played(seed, envs=envs, actions=actions):
+            envs.reset(seed=seed)
+            return np.array([envs.step(actions)[0] for _ in range(9)])
+
+        same = played([1, 2, 3])
+        np.testing.assert_array_equal(played((1, 2, 3)), same)
+        np.testing.assert_array_equal(played(np.array([1, 2, 3])), same)
+        assert (played([1, 2, 4]) != same).any()
+        assert (played([2, 1, 3]) != same).any()
+        for wrong in ([1, 2], [1, 2, -1], [1, 2, None], "abc", -1, 1.0):
+            with pytest.raises(ValueError, match="seed: expected"):
+                envs.reset(seed=wrong)

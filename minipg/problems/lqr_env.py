@@ -1,5 +1,6 @@
 """An LQR as a Gymnasium vector environment, all copies stepped together in NumPy."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -7,6 +8,7 @@ import numpy as np
 from gymnasium.vector.utils import batch_space
 
 from minipg.problems.lqr import LQR, reward
+from minipg.problems.resets import chosen, seeded
 from minipg.validate import Array, check_count, finite_array
 
 
@@ -37,13 +39,16 @@ class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         return self.np_random.multivariate_normal(mean, covariance, count, method="eigh")
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | Sequence[int] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[Array, dict[str, Any]]:
-        """Start all episodes anew."""
-        super().reset(seed=None if seed is None else check_count("seed", seed))
-        self._state = self.lqr.mean + self._normal(self.lqr.C, self.num_envs)
-        self._steps = np.zeros(self.num_envs, int)
-        self._ended = np.zeros(self.num_envs, bool)
+        """Start all episodes anew, or those of options["reset_mask"]."""
+        seeded(self, seed)
+        which = chosen(options, self.num_envs, not np.isnan(self._state[0, 0]))
+        self._state[which] = self.lqr.mean + self._normal(self.lqr.C, int(which.sum()))
+        self._steps[which], self._ended[which] = 0, False
         return self._state.copy(), {}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:

@@ -3,6 +3,7 @@
 Axes: B environments, D features.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -10,6 +11,7 @@ import numpy as np
 from gymnasium.vector.utils import batch_space
 
 from minipg.problems.mdp import TabularMDP
+from minipg.problems.resets import chosen, seeded
 from minipg.validate import Array, array, check_count
 
 
@@ -50,13 +52,16 @@ class TabularVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         return self.mdp.features[self._state], {"state": self._state.copy()}
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | Sequence[int] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[Array, dict[str, Any]]:
-        """Start all episodes anew."""
-        super().reset(seed=None if seed is None else check_count("seed", seed))
-        self._state = self._starts(self.num_envs)
-        self._steps = np.zeros(self.num_envs, int)
-        self._ended = np.zeros(self.num_envs, bool)
+        """Start all episodes anew, or those of options["reset_mask"]."""
+        seeded(self, seed)
+        which = chosen(options, self.num_envs, self._state[0] >= 0)
+        self._state[which] = self._starts(int(which.sum()))
+        self._steps[which], self._ended[which] = 0, False
         return self._result()
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
