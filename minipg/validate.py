@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[Any]
 LARGEST = float(np.finfo(np.float64).max)
 TINY = float(np.finfo(np.float64).tiny)  # the least that counts as above 0
+BELOW_1 = float(np.nextafter(1, 0))
 NUMBERS = (float, int, np.floating, np.integer)  # but bool, which Python counts among the int
 
 
@@ -22,6 +23,25 @@ def array(value: object) -> Array:
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"array: expected rows of one length, got {value}") from error
+
+
+def floats(value: object) -> Array:
+    """As `array`; whole numbers as float64, so that nothing computed from them is cut to whole."""
+    found = array(value)
+    return found.astype(np.float64) if found.dtype.kind in "biu" else found
+
+
+def product(a: Array | float, b: Array | float) -> Array:
+    """a · b, 0 where either is 0, whatever the other is: what counts for nothing may be ∞ or NaN.
+
+    >>> product(np.array([0.0, 2.0]), np.array([np.nan, 3.0]))
+    array([0., 6.])
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        plain = np.multiply(a, b)
+    if all_finite(plain):
+        return plain
+    return np.where(np.equal(a, 0) | np.equal(b, 0), 0, plain)
 
 
 def arrays(*values: object) -> tuple[Array, ...]:
@@ -37,7 +57,8 @@ def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
         and all(want is None or have == want for have, want in zip(array.shape, shape, strict=True))
     )
     if not fits:
-        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape)
+        wanted += ",)" if len(shape) == 1 else ")"
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
 
 
@@ -130,6 +151,8 @@ def check_counts(name: str, values: object, at_least: int) -> tuple[int, ...]:
 
 def _interval(low: float, high: float) -> str:
     """The bounds, in words."""
+    if high == BELOW_1:
+        return f" from {low:g} to below 1"
     if high < LARGEST:
         return f" from {low:g} to {high:g}"
     if 0 < low <= TINY:
@@ -156,7 +179,14 @@ def check_flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def powers_of_two(rows: Array) -> Array:
+    """The power of two near the largest entry of each row (..., 1), 1 where all are 0: dividing by
+    it is exact.
+    """
+    largest = np.abs(rows).max(-1, initial=0.0, keepdims=True)
+    return np.where(largest, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1)
+
+
 def power_of_two(array: Array) -> float:
-    """The power of two near the largest entry, 1 where all are 0: dividing by it is exact."""
-    largest = float(np.abs(array).max(initial=0.0))
-    return float(np.ldexp(1.0, np.frexp(largest)[1] - 1)) if largest else 1.0
+    """That of all entries."""
+    return float(powers_of_two(np.ravel(array))[0])

@@ -13,6 +13,7 @@ from minipg.estimators.returns import (
     discounts,
     first_step,
     gae,
+    gae_ensemble,
     n_step_advantage,
     normalize,
     reward_to_go,
@@ -358,3 +359,32 @@ def test_one_column_may_be_one_axis_and_shapes_that_differ_are_refused(drawn):
     ):  # fmt: skip
         with pytest.raises(ValueError, match="expected shape"):
             wrong()
+
+
+def test_nothing_times_anything_is_nothing_and_says_nothing():
+    """γ = 0 and V(s′) = ∞; powers of 2 that overflow before rewards of 0; ±∞ where no data is."""
+    one = np.ones((1, 1))
+    with np.errstate(all="raise"):
+        assert td_error(one, [[1], [np.inf]], one == 0, one == 1, 0.0) == 0
+        assert not discounted_sum(np.zeros(2501), np.zeros(2501, bool), 2.0).any()
+        rewards = np.array([[1.0], [np.inf], [-np.inf]])
+        ends, valid = np.ones((3, 1), bool), np.array([[True], [False], [False]])
+        for got in (
+            reward_to_go(rewards, ends, 1.0),
+            gae(rewards, ends, 1.0, 1.0),
+            total_return(rewards, ends, 0.5),
+            td_error(rewards, [[0], [np.inf], [-np.inf], [0]], valid, valid, 1.0),
+        ):
+            assert got[0] == 1
+    assert gae_ensemble(np.zeros((0, 2)), np.zeros((0, 2), bool), 0.9, 0.5).shape == (0, 2)
+
+
+def test_values_alike_to_their_fourth_digit_are_normalised():
+    """1,000 of 1e5 + U(0, 0.1) in float32: mean 0 and deviation 1, as in float64 from their sum."""
+    rng = np.random.default_rng(0)
+    for low, width, dtype in ((1e5, 0.1, "f4"), (1e5, 0.1, "f8"), (1e9, 1e-4, "f8")):
+        psi = (low + rng.uniform(0, width, 1000)).astype(dtype)
+        got = normalize(psi, np.ones(1000, bool))
+        assert got.dtype == psi.dtype
+        assert got.mean(dtype=float) == pytest.approx(0, abs=1e-5)
+        assert got.std(dtype=float) == pytest.approx(1, rel=1e-3)

@@ -300,3 +300,16 @@ def test_actions_in_other_forms_are_refused_with_what_to_do():
         head.check_actions(np.zeros((4, 1), int), (4,))
     with pytest.raises(ValueError, match=r"got dtype float64: take actions.astype\(int\)"):
         head.check_actions(np.zeros(4), (4,))
+
+
+@pytest.mark.parametrize("head", [Softmax(2), MultiSoftmax((2,))])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, int])
+@pytest.mark.parametrize("far", [30, 99, 101, 700, 720, 744, 800])
+def test_the_kl_of_logits_far_apart_is_finite_and_right(head, dtype, far):
+    """e^d overflows beyond 709, p e^d = q does not; KL((1, e^−far)‖(½, ½)) = log 2, to 3e-12."""
+    rare, even, other = np.array([[0, -far], [0, 0], [-far, 0]], dtype)
+    assert head.kl(rare, even) == pytest.approx(np.log(2), rel=1e-6, abs=0)
+    assert head.kl(even, rare) == pytest.approx(far / 2 - np.log(2), rel=1e-6)
+    assert head.kl(rare, other) == pytest.approx(far, rel=1e-6)
+    slope = complex_step(lambda x: head.kl(x, even), rare.astype(float), np.array([0.0, 1.0]))
+    assert slope == pytest.approx(-far * np.exp(-far), abs=1e-12)  # of p log p as p → 0

@@ -9,6 +9,7 @@ from strategies import RNGS, mdps, problems
 
 from minipg.claims import s5_importance
 from minipg.estimators.baselines import constant_baseline, optimal_baseline, time_baseline
+from minipg.estimators.fits import least_squares, lstd
 from minipg.estimators.importance import (
     decision_weights,
     importance_weight,
@@ -174,3 +175,13 @@ def test_self_normalised_weights_whose_logarithms_are_far_from_0():
             self_normalized(np.array(wrong))
     for unit in (1e-300, 1.0, 1e308):
         np.testing.assert_allclose(self_normalized(unit * np.array([1.0, 0.5, 0.0])), [2, 1, 0])
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-160, 1e160])
+@pytest.mark.equation("E15")
+def test_fits_do_not_depend_on_the_unit_of_the_features(unit):
+    rng = np.random.default_rng(0)
+    features, following, y, weight = (rng.random(n) for n in ((9, 2), (9, 2), 9, 9))
+    for fit in (lambda u: lstd(features * u, following * u, y, weight, 0.9),
+                lambda u: least_squares(features * u, y, weight)):  # fmt: skip
+        np.testing.assert_allclose(fit(unit) * unit, fit(1.0), rtol=1e-9)

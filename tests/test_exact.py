@@ -203,3 +203,88 @@ def test_bad_input_is_named():
     for policy in (gaussian_policy(16, 1), softmax_policy(16, 3)):
         with pytest.raises(ValueError, match=r"policy: expected Softmax\(4\)"):
             exact.policy_gradient(mdp, policy, np.zeros(policy.num_params))
+
+
+def table(rows, num_states=1, gamma=1.0):
+    """Two actions a state; rows of (row, s′, p, r, the end)."""
+    columns = map(np.array, zip(*rows, strict=True))
+    start = np.full(num_states, 1 / num_states)
+    return TabularMDP.from_entries(*columns, start, gamma, None, 2)
+
+
+@pytest.mark.equation("E13")
+def test_optimal_values_of_states_in_other_units_beside_each_other():
+    """Two states that stay apart: a reward of 1e-12 is no rounding of one of 1."""
+    stay = np.eye(2)[:, None].repeat(2, 1)
+    mdp = TabularMDP.from_arrays(stay, np.array([[1, 1], [0, 1e-12]]), np.full(2, 0.5), 0.5)
+    np.testing.assert_allclose(optimal_action_values(mdp), [[2, 2], [1e-12, 2e-12]], rtol=1e-12)
+
+
+@pytest.mark.equation("E13")
+def test_optimal_values_that_take_a_round_of_improvement_a_state():
+    """Ending pays 0.9 + 0.001 k in state k, the way down to state 0, which pays 1, nothing: each
+    round of improvement reaches one state more.
+    """
+    n = 40
+    rows = [(0, 0, 1.0, 1.0, True), (1, 0, 1.0, 1.0, True)]
+    for k in range(1, n):
+        rows += [(2 * k, k, 1.0, 0.9 + 0.001 * k, True), (2 * k + 1, k - 1, 1.0, 0.0, False)]
+    np.testing.assert_allclose(optimal_action_values(table(rows, n))[:, 1], 1)
+
+
+@pytest.mark.equation("E13")
+def test_going_round_for_ever_without_discount():
+    """±1 at even odds is 0 as 0 is; a round of mean 0 whose rewards are not is no sum; one that
+    costs is not taken; with γ < 1 the best goes round.
+    """
+    coin = [(0, 0, 0.5, 1.0, False), (0, 0, 0.5, -1.0, False), (1, 0, 1.0, -1.0, True)]
+    np.testing.assert_array_equal(optimal_action_values(table(coin)), [[0, -1]])
+
+    def round_trip(back, gamma=1.0):
+        return table([(0, 1, 1.0, 1.0, False), (1, 1, 1.0, 1.0, False),
+                      (2, 0, 1.0, back, False), (3, 1, 1.0, -10.0, True)], 2, gamma)  # fmt: skip
+
+    for back in (-1.0, -0.9, 0.0):
+        with pytest.raises(ValueError, match="goes round for ever, through state"):
+            optimal_action_values(round_trip(back))
+    np.testing.assert_allclose(optimal_action_values(round_trip(-1.1)), [[-9, -9], [-10.1, -10]])
+    gamma = 0.99
+    there = (1 - gamma) / (1 - gamma**2)
+    got = optimal_action_values(round_trip(-1.0, gamma))
+    np.testing.assert_allclose(got[0], there, rtol=1e-9)
+
+
+@pytest.mark.equation("E13")
+def test_optimal_values_of_random_tables_a_billionth_below_no_discount():
+    """(1 − γ) V is the mean reward of the best of the four policies, to 1 − γ."""
+    rng = np.random.default_rng(0)
+    transition, reward = rng.dirichlet(np.ones(2), (2, 2)), rng.standard_normal((2, 2))
+    mdp = TabularMDP.from_arrays(transition, reward, np.full(2, 0.5), 1 - 1e-9)
+    means = []
+    for choice in itertools.product(range(2), repeat=2):
+        chain = transition[[0, 1], choice]
+        weight = np.array([chain[1, 0], chain[0, 1]])  # of a chain of two states
+        means.append(weight @ reward[[0, 1], choice] / weight.sum())
+    np.testing.assert_allclose(optimal_action_values(mdp) * 1e-9, max(means), rtol=1e-6)
+
+
+def test_psi_counts_where_it_is_reached_only():
+    """NaN in a state that is never visited and −∞ where π = 0: not 0 · ∞."""
+    stay = np.eye(2)[:, None].repeat(2, 1)
+    mdp = TabularMDP.from_arrays(stay, np.ones((2, 2)), np.eye(2)[0], 0.5)
+    pi = np.array([[1.0, 0.0], [0.5, 0.5]])
+    with np.errstate(all="raise"):
+        got = exact.logit_score(mdp, pi, np.array([[3.0, -np.inf], [np.nan, np.nan]]))
+    np.testing.assert_array_equal(got, 0)
+
+
+def test_a_start_and_a_policy_that_were_computed_are_cleaned():
+    """float32 thirds sum to 1 + 3e-8; 1 − 0.9 − 0.1 is −2.8e-17."""
+    stay = np.eye(3)[:, None].repeat(2, 1)
+    mdp = TabularMDP.from_arrays(stay, np.ones((3, 2)), np.full(3, 1 / 3, "f4"), 0.9)
+    pi = np.array([[1.1 - 0.1, 1 - 0.9 - 0.1]] * 3)
+    assert exact.objective(mdp, pi) == pytest.approx(10, rel=1e-12)
+    assert exact.visitation(mdp, pi).min() >= 0
+    assert exact.visitation(mdp, pi).sum() == pytest.approx(1, rel=1e-12)
+    policy_never = exact.logit_gradient(mdp, pi)
+    assert (policy_never[:, 1] == 0).all()

@@ -357,7 +357,7 @@ def test_what_is_no_return_is_no_return_of_0(wrong):
         for lengths in ([1, 0, 2], [1, -1, 2], [1, wrong, 2]):
             with pytest.raises(ValueError, match="lengths: expected"):
                 method(np.arange(3.0), np.array(lengths))
-    with pytest.raises(ValueError, match=r"ddof: expected 1 \(over G − 1\) or 0"):
+    with pytest.raises(ValueError, match="ddof: expected a whole number from 0 to 1, got 2"):
         grpo(np.arange(3.0), n, ddof=2)
 
 
@@ -484,3 +484,57 @@ def test_batches_of_one_response_and_as_many_batches_as_are_allowed():
     batch_moments(lambda r, n: r, *arguments, 1, most=many)
     with pytest.raises(ValueError, match=f"at most {many - 1} batches, got {many}"):
         batch_moments(lambda r, n: r, *arguments, 1, most=many - 1)
+
+
+def test_values_a_few_spacings_apart_are_standardised_as_they_are():
+    """The mean is rounded in units of the values: by hand, of whole numbers of spacings."""
+    for dtype, base in ((np.float32, 1000), (np.float64, 1e10), (np.float64, -3e-7)):
+        steps = np.array([0, 1, 2, 9, 0, 0, 3])
+        near = (base + np.spacing(dtype(base)) * steps).astype(dtype)
+        off = (steps - steps.mean()) * np.sign(np.spacing(base))
+        for psi, std in ((grpo(near, np.ones(7)), steps.std(ddof=1)),
+                         (reinforce_plus_plus(near, np.ones(7)), steps.std()),
+                         (returns.normalize(near, np.ones(7, bool)), steps.std())):  # fmt: skip
+            if psi[3]:  # normalize adds 1e-8 to a std of 1e-23
+                np.testing.assert_allclose(psi * np.sign(psi[3] * off[3]), off / std,
+                                           rtol=1e-2 if base < 0 else 2e-6)  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_groups_of_other_units_beside_each_other_are_their_own(dtype):
+    """Each row as it is alone, whatever stands in the next."""
+    info = np.finfo(dtype)
+    rows = np.array([[info.max / 4, 0], [1, 0], [info.tiny * 4, 0], [0, 0]], dtype)
+    for method in (rloo, dr_grpo, lambda r: grpo(r, np.ones_like(r)),
+                   lambda r: reinforce_plus_plus(r, np.ones_like(r))):  # fmt: skip
+        with np.errstate(all="raise"):
+            together = method(rows)
+            np.testing.assert_array_equal(together, [method(row) for row in rows])
+        assert together[:3].all()
+        assert not together[3].any()
+    with pytest.raises(ValueError, match="psi .the returns are too large.: expected finite"):
+        rloo(np.array([info.max, -info.max], dtype))
+
+
+def test_what_has_no_probability_and_what_overflows_in_batch_moments():
+    """NaN scores, returns or lengths of a response that never comes do not count."""
+    one = {"prompt": np.zeros(3, int), "prob": np.array([0.5, 0.5, 0]), "size": 2}
+    plain = {"returns": np.array([1.0, 0, 0]), "lengths": np.ones(3), "scores": np.eye(3)}
+    expected = batch_moments(lambda r, n: rloo(r), **plain, **one)
+    for name, value in plain.items():
+        wrong = plain | {name: np.concatenate([value[:2], value[2:] * np.nan])}
+        for got, right in zip(batch_moments(lambda r, n: rloo(r), **wrong, **one), expected,
+                              strict=True):  # fmt: skip
+            np.testing.assert_array_equal(got, right)
+    with pytest.raises(ValueError, match="covariance .the returns or scores are too large"):
+        batch_moments(lambda r, n: rloo(r), **plain | {"returns": np.array([1e200, 0, 0])}, **one)
+
+
+def test_other_mistakes_in_groups_are_named():
+    with pytest.raises(ValueError, match=r"others: expected shape \(4,\), got \(2,\)"):
+        by_group(grpo, np.array([1, 1, 2, 2]), np.arange(4.0), np.ones(2))
+    with pytest.raises(ValueError, match="returns: expected real numbers, got dtype complex"):
+        rloo(np.array([1j, 2]))
+    for wrong in (0.5, 2, True):
+        with pytest.raises(ValueError, match="ddof: expected a whole number from 0 to 1, got"):
+            returns.normalize(np.arange(3.0), np.ones(3, bool), wrong)

@@ -421,6 +421,16 @@ def single(value):
     return value.astype(np.float32) if floating else value
 
 
+def whole_numbers(dtype):
+    """Numbers as whole ones of this dtype."""
+
+    def of(value):
+        floating = isinstance(value, np.ndarray) and value.dtype == np.float64
+        return np.rint(3 * value).astype(dtype) if floating else value
+
+    return of
+
+
 def assert_same(one, other):
     """To the bit, of one type and dtype all the way down."""
     assert type(one) is type(other)
@@ -442,6 +452,20 @@ def assert_same(one, other):
         np.testing.assert_equal(one, other)
 
 
+def assert_close(one, other):
+    """Numbers the same to rounding, whatever their dtype, all the way down."""
+    if isinstance(one, list | tuple):
+        for x, y in zip(one, other, strict=True):
+            assert_close(x, y)
+    elif isinstance(one, dict):
+        assert_close(list(one.values()), list(other.values()))
+    elif dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            assert_close(getattr(one, field.name), getattr(other, field.name))
+    elif isinstance(one, np.ndarray | float | int):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_every_public_function_has_a_case(tmp_path):
     missing = sorted(set(PUBLIC) - set(cases(tmp_path)))
     assert not missing, (
@@ -455,6 +479,22 @@ def test_every_public_function_has_a_case(tmp_path):
 def test_lists_give_what_arrays_give(tmp_path, name):
     expected = call(name, cases(tmp_path)[name])
     assert_same(call(name, changed(cases(tmp_path)[name], as_lists)), expected)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_whole_numbers_are_numbers(tmp_path, name):
+    """Nothing is cut to whole numbers because integers came: as the same floats, or refused."""
+    outcomes = []
+    for dtype in (float, int):
+        try:
+            outcomes.append(call(name, changed(cases(tmp_path)[name], whole_numbers(dtype))))
+        except ValueError as error:
+            outcomes.append(error)
+    floats, whole = outcomes
+    if isinstance(whole, ValueError):
+        assert isinstance(floats, ValueError) or "floating-point numbers" in str(whole)
+    else:
+        assert_close(whole, floats)
 
 
 @pytest.mark.parametrize("name", PUBLIC)

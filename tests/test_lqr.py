@@ -246,7 +246,7 @@ def test_values_that_overflow_are_refused_by_name(horizon):
     one = np.eye(1)
     growing = LQR(2 * one, one, one, one, one, np.ones(1), one, 1.0, horizon)
     for function in (lqr.objective, lqr.policy_gradient):
-        with pytest.raises(ValueError, match="they overflow 51. steps before the end"):
+        with pytest.raises(ValueError, match="values 51. steps before the end that stay"):
             function(growing, np.zeros(3))
     assert np.isfinite(lqr.objective(dataclasses.replace(growing, horizon=500), np.zeros(3)))
 
@@ -261,3 +261,44 @@ def test_a_step_refuses_actions_that_are_no_finite_numbers_and_stays_where_it_is
         envs.step(np.array([[0.0], [bad]], object if bad is None else None))
     obs, *_ = envs.step([[0], [0]])  # whole numbers and lists are numbers
     np.testing.assert_array_equal(obs, np.ones((2, 2)))
+
+
+def scalar_lqr(**changes):
+    one = np.eye(1)
+    given = {"F": one / 2, "G": one, "Q": one, "R": one, "W": one / 10, "mean": np.ones(1),
+             "C": one / 10, "gamma": 0.9, "horizon": None}  # fmt: skip
+    return LQR(**given | changes)
+
+
+@pytest.mark.equation("E05")
+def test_a_gradient_of_states_that_grow_slower_than_their_discount():
+    """E s² = 4^t overflows after 512 of 520 steps, γ^t E s² = 0.8^t does not; by hand −27.5, …
+
+    With θ = 0 the mean action is 0, P = 1/(1 − 4γ) = 5, Σ γ^t X = (1.1 + γ N/(1 − γ))/(1 − 4γ) with
+    N = 1.1: so ∂J/∂W = −2 (γ P F) Σ γ^t X = −4 · 6.875, ∂J/∂b = −4 · Σ γ^t E s = −4/(1 − 2γ),
+    ∂J/∂log σ = −2 (1 + γ P)/(1 − γ).
+    """
+    grows = scalar_lqr(F=2 * np.eye(1), gamma=0.2, horizon=520)
+    with np.errstate(all="raise", under="ignore"):
+        got = lqr.policy_gradient(grows, np.zeros(3))
+    np.testing.assert_allclose(got, [-4 * 6.875, -4 / 0.6, -2 * 2 / 0.8], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("changes", "log_std", "name"), [
+    ({"mean": np.array([1e200]), "horizon": 3}, 0, "a J"),
+    ({"Q": np.full((1, 1), 1e308)}, 0, "values"),
+    ({}, 400, "values"),
+    ({"horizon": 3}, 400, "values"),
+])  # fmt: skip
+def test_whatever_overflows_is_refused_by_name(changes, log_std, name):
+    theta = np.array([0.0, 0.0, log_std])
+    with np.errstate(all="raise"), pytest.raises(ValueError, match=f"expected {name}.*overflow"):
+        lqr.objective(scalar_lqr(**changes), theta)
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="overflow"):
+        lqr.policy_gradient(scalar_lqr(**changes), theta)
+
+
+def test_an_eigenvalue_below_0_by_rounding_is_cleaned():
+    two = np.eye(2)
+    nearly = LQR(two / 2, two, two, two, two, np.zeros(2), np.diag([1, -1e-12]), 0.9)
+    np.testing.assert_array_equal(nearly.C, np.diag([1, 0]))

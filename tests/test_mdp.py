@@ -415,7 +415,7 @@ def test_entries_of_the_table_are_vectors_of_places_that_there_are():
     for name in ("row", "next_state"):
         with pytest.raises(ValueError, match=f"{name}: expected 0 … 1, got 0 … 7"):
             TabularMDP(**{**given, name: [0, 7]}, **rest)
-    with pytest.raises(ValueError, match=r"row: expected shape \(2\), got \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"row: expected shape \(2,\), got \(2, 1\)"):
         TabularMDP(**{name: np.array(x)[:, None] for name, x in given.items()}, **rest)
 
 

@@ -78,3 +78,16 @@ def test_a_gradient_of_any_size_is_shortened_along_itself(unit):
     np.testing.assert_allclose(clip_norm(single, 2.0), np.ones(4), rtol=1e-6)
     with pytest.raises(ValueError, match="gradient: expected finite"):
         clip_norm(np.array([1.0, np.inf]), 1.0)
+
+
+def test_what_would_divide_by_zero_is_refused():
+    theta, g = np.ones(2), np.zeros(2)
+    for options in ({"beta1": 1.0}, {"beta2": 1.0}, {"eps": 0.0}, {"beta1": -0.1}):
+        (name,) = options
+        with pytest.raises(ValueError, match=f"{name}: expected a number (from|above) 0"):
+            adam(theta, g, adam_init(theta), 0.1, **options)
+    with pytest.raises(ValueError, match="eps: expected a number above 0, got 0"):
+        rmsprop(theta, g, g, 0.1, eps=0.0)
+    with np.errstate(all="raise"):
+        long = np.full(10, 1e308)
+        np.testing.assert_array_equal(clip_norm(long, np.inf), long)

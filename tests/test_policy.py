@@ -83,8 +83,9 @@ def test_a_value_head_changes_nothing_of_the_policy(drawn, rng):
     policy, theta = drawn
     *others, outputs = policy.network.sizes
     shared = Policy(MLP((*others, outputs + 1)), policy.head, True)
-    both, is_value = np.zeros(shared.num_params), np.zeros(shared.num_params, bool)
-    shared.network.layers(is_value)[-1][:, -1] = True
+    both, is_value = np.zeros((2, shared.num_params))
+    shared.network.layers(is_value)[-1][:, -1] = 1
+    is_value = is_value == 1
     both[~is_value], both[is_value] = theta, rng.standard_normal(is_value.sum())
     obs, actions, log_prob = draw_samples(policy, theta, rng)
     psi, v = rng.standard_normal(5), rng.standard_normal(len(both))
@@ -320,7 +321,7 @@ def test_bad_input_is_named(policy):
     broken = theta.copy()
     broken[-1] = np.nan
     for arguments, message in (
-        ((theta[1:], obs, actions, psi), r"theta: expected shape \(\d+\), got"),
+        ((theta[1:], obs, actions, psi), r"theta: expected shape \(\d+,\), got"),
         ((theta[None], obs, actions, psi), "theta: expected shape"),
         ((broken, obs, actions, psi), r"theta: expected finite numbers, got 1 of \d+"),
         ((theta, obs[:, :2], actions, psi), "obs: expected 3 numbers"),

@@ -117,10 +117,35 @@ def test_trpo_takes_the_first_half_of_npg_s_step_that_meets_both(drawn, rng, del
     np.testing.assert_allclose(new, candidate if accepted else theta, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1e-158])
+@pytest.mark.parametrize("module", [npg, trpo])
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        (np.float64, 2.0**-530),
+        (np.float64, 2.0**530),
+        (np.float32, 2.0**-75),
+        (np.float32, 2.0**66),
+    ],
+)
+def test_the_step_of_a_trust_region_does_not_depend_on_the_unit_of_the_rewards(
+    module, dtype, scale
+):  # fmt: skip
+    """To the bit, though xᵀHx is 1e-320 or 1e320 (float32: 1e-45, 1e40)."""
+    policy = softmax_policy(2, 2)
+    theta = np.ones(6, dtype)
+    samples = draw_samples(policy, theta, np.random.default_rng(0))
+    steps = [
+        module.update(policy, theta, samples._replace(psi=samples.psi.astype(dtype) * unit),
+                      module.Settings(), None, None)[0]
+        for unit in (dtype(1), dtype(scale))
+    ]  # fmt: skip
+    np.testing.assert_array_equal(*steps)
+    assert np.abs(steps[0] - theta).max() > 1e-3
+
+
+@pytest.mark.parametrize("scale", [0.0])
 @pytest.mark.parametrize("module", [npg, trpo, acktr, ppo])
 def test_no_gradient_no_step(module, scale):
-    """Nor where xᵀHx is too small to divide by."""
     policy = softmax_policy(2, 2)
     theta, rng = np.ones(6), np.random.default_rng(0)
     samples = draw_samples(policy, theta, rng, scale=scale)
@@ -539,7 +564,7 @@ def test_columns_are_refused_where_the_clipped_surrogate_expects_vectors():
         ("log_prob", (log_prob[:, None], psi)),
         ("psi", (log_prob, psi[:, None])),
     ):
-        with pytest.raises(ValueError, match=rf"{name}: expected shape \(2\), got"):
+        with pytest.raises(ValueError, match=rf"{name}: expected shape \(2,\), got"):
             clipped_surrogate(policy, theta, obs, actions, *columns, 0.2)
 
 

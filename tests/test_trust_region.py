@@ -8,6 +8,8 @@ from hypothesis import assume, given, strategies as st
 from strategies import RNGS, mdps, nodes, policies, problems
 
 from minipg.estimators.surrogate import batch_surrogate, batch_surrogate_gradient, ratio
+from minipg.experience.enumeration import enumerate_trajectories
+from minipg.policies.build import softmax_policy
 from minipg.problems.mdp import TabularMDP
 from minipg.steps.linalg import backtrack, conjugate_gradients
 from minipg.steps.natural import fisher_matrix, fisher_product, trust_region_step
@@ -21,6 +23,8 @@ from minipg.truth.performance import (
     penalty,
     performance_difference,
     surrogate,
+    tilted,
+    within,
 )
 
 DISCOUNTS = st.sampled_from([0.0, 0.5, 0.9, 0.99])
@@ -542,3 +546,63 @@ def test_conjugate_gradients_solve_in_every_unit(dtype, unit):
     assert got.reason == plain.reason == "converged"
     assert got.iterations == plain.iterations
     np.testing.assert_allclose(got.x / h.dtype.type(unit), plain.x, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.equation("E36")
+@pytest.mark.parametrize(("gamma", "rare"), [
+    (1e-4, np.exp(-12)), (1e-5, 1e-300), (1e-200, 0.5), (1e-3, 1e-3), (0.2, 1e-9), (0.999, 0.3),
+])  # fmt: skip
+def test_the_best_table_is_the_best_of_every_radius(gamma, rare):
+    """Also where the largest KL there is, or the rarest action, is far from where √(2κ) rules."""
+    mdp = TabularMDP.from_arrays(np.full((2, 2, 2), 0.5), np.array([[1, 0], [0, 1e-6]]),
+                                 np.full(2, 0.5), gamma)  # fmt: skip
+    pi = np.array([[0.5, 0.5], [1 - rare, rare]])
+    advantage, found = exact.advantages(mdp, pi), lower_bound(mdp, improve(mdp, pi), pi)
+    for log_radius in np.linspace(-40, 6, 500):
+        new = tilted(pi, advantage, within(pi, advantage, np.exp(log_radius)))
+        assert lower_bound(mdp, new, pi) <= found * (1 + 1e-9)
+
+
+@given(RNGS, st.floats(-25, 1))
+@pytest.mark.equation("E36")
+def test_a_table_within_a_radius_has_it_or_is_greedy(rng, log_radius):
+    """KL = κ in every state in which even the greedy table is farther, to 1e-6 of it."""
+    pi, advantage = rng.dirichlet(np.ones(3), 4), rng.standard_normal((4, 3))
+    radius = np.exp(log_radius)
+    new = tilted(pi, advantage, within(pi, advantage, radius))
+    greedy = np.eye(3)[advantage.argmax(1)]
+    np.testing.assert_allclose(kl(new, pi), np.minimum(radius, kl(greedy, pi)), rtol=1e-6)
+
+
+@pytest.mark.equation("E37")
+def test_the_kl_of_tables_a_rounding_apart_and_what_is_no_table():
+    """Σ p x²/2 with x = ±2 spacings of ½; NaN, a sum of 1.1 and another shape are named."""
+    half, step = np.array([[0.5, 0.5]]), 2.0**-52
+    near = half + [[step, -step]]
+    assert kl(half, near) == pytest.approx(2 * step**2, rel=1e-9, abs=0)
+    for wrong in ([[np.nan, 0.5]], [[0.6, 0.5]], [[1.5, -0.5]], [0.5, 0.5], half.repeat(2, 0)):
+        with pytest.raises(ValueError, match="p: expected|q: expected"):
+            kl(wrong, half)
+        with pytest.raises(ValueError, match="p: expected|q: expected"):
+            kl(half, wrong)
+
+
+@pytest.mark.equation("E33", "E35")
+def test_an_infinite_ratio_counts_where_psi_does_and_is_refused_there():
+    """One that the old policy never did: 0 · ∞ = 0 where ψ = 0, else it has a name."""
+    policy, theta = softmax_policy(1, 2), np.zeros(4)
+    mdp = one_state(0.5, 0, 1).unroll(1)
+    batch, _ = enumerate_trajectories(mdp, np.full((2, 2), 0.5))
+    batch = dataclasses.replace(batch, obs=np.ones((2, 2, 1)),
+                                log_prob=np.array([[np.log(0.5), -1e3]]))  # fmt: skip
+    rare = int(batch.actions[0, 1])
+    psi = np.where(np.arange(2) == 1, 0.0, 3.0)[None]
+    expected = batch.weight[0] * 3.0
+    with np.errstate(all="raise"):
+        assert batch_surrogate(policy, theta, batch, psi) == pytest.approx(expected)
+        gradient = batch_surrogate_gradient(policy, theta, batch, psi)
+    score = policy.score(theta, np.ones((1, 1)), np.array([1 - rare]))[0]
+    np.testing.assert_allclose(gradient, expected * score)
+    for function in (batch_surrogate, batch_surrogate_gradient):
+        with pytest.raises(ValueError, match="ratio π/π_k times ψ"):
+            function(policy, theta, batch, np.ones((1, 2)))

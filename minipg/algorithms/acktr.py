@@ -13,7 +13,7 @@ from minipg.estimators.critics import VCritic
 from minipg.experience.environments import Envs
 from minipg.policies.policy import Policy
 from minipg.steps.kfac import Factors, average, factors, network_factors, network_solve, solve
-from minipg.steps.natural import fisher_product, uniform
+from minipg.steps.natural import fisher_product, quadratic_form, uniform
 from minipg.validate import TINY, Array
 
 
@@ -47,7 +47,7 @@ def update(
     product = fisher_product(policy, theta, obs, uniform(obs))
     state = average(state, factors(policy, theta, obs), settings.decay)
     x = solve(policy, state, g, settings.damping)
-    curvature = float(x @ product(x))
+    curvature = quadratic_form(product, x)
     figures = {"gradient_norm": float(np.linalg.norm(g))}
     if curvature <= 0:
         return theta, state, figures

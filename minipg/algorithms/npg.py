@@ -12,7 +12,7 @@ from minipg.algorithms.state import State
 from minipg.experience.environments import Envs
 from minipg.policies.policy import Policy
 from minipg.steps.natural import natural_gradient, trust_region_step, uniform
-from minipg.validate import TINY, Array
+from minipg.validate import TINY, Array, power_of_two
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,17 @@ def update(
     """
     obs, actions, psi = samples.obs, samples.actions, samples.psi
     g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
+    unit = theta.dtype.type(power_of_two(g))  # that of the rewards, which no step to a KL knows
+    g = g / unit
     x, curvature = natural_gradient(
         policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
     )
-    figures = {"gradient_norm": float(np.linalg.norm(g))}
+    figures = {"gradient_norm": float(np.linalg.norm(g)) * float(unit)}
     if curvature < TINY:
         return theta, None, figures
     step = trust_region_step(x, curvature, settings.delta)
     if settings.learning_rate:
-        step = theta.dtype.type(settings.learning_rate) * x
+        step = theta.dtype.type(settings.learning_rate) * x * unit
     return theta + step, None, figures
 
 

@@ -11,7 +11,7 @@ from minipg.experience.environments import Envs
 from minipg.policies.policy import Policy
 from minipg.steps.linalg import backtrack
 from minipg.steps.natural import natural_gradient, trust_region_step, uniform
-from minipg.validate import TINY, Array
+from minipg.validate import TINY, Array, power_of_two
 
 Settings = NaturalSettings
 
@@ -31,10 +31,12 @@ def update(
     """
     obs, actions, psi = samples.obs, samples.actions, samples.psi
     g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
+    unit = theta.dtype.type(power_of_two(g))  # that of the rewards, which no step depends on
+    g = g / unit
     x, curvature = natural_gradient(
         policy, theta, obs, g, settings.damping, settings.solver, settings.cg_iterations
     )
-    figures = {"gradient_norm": float(np.linalg.norm(g)), "accepted": 0, "tried": 0,
+    figures = {"gradient_norm": float(np.linalg.norm(g)) * float(unit), "accepted": 0, "tried": 0,
                "refused_surrogate": 0, "refused_kl": 0, "refused_not_finite": 0}  # fmt: skip
     if curvature < TINY:
         return theta, None, figures

@@ -33,17 +33,19 @@ def trust_region_problem(p: Problem) -> Row:
     step = trust_region_step(x, float(x @ h(x)), delta)
     search = backtrack(p.theta, step, lambda x: measure(p.policy.probs(x, features)), delta)
     gain, kl = measure(p.policy.probs(search.theta, features))
-    unit = np.ptp(advantage, axis=1, keepdims=True)
+    unit = performance.spread(pi, advantage)
+    matters = unit > 0  # elsewhere π stays, whatever β
+    log_unit = np.log(unit, out=np.zeros(unit.shape), where=matters)
+    most_beta = performance.LOG_BETA  # in units of 1/spread: there only the best action is left
 
     def best(log_beta: float) -> tuple[float, float]:  # one β for all states, in units of 1/A
-        with np.errstate(divide="ignore"):
-            own = log_beta + np.log(unit / unit.max())
+        own = np.minimum(log_beta + log_unit, most_beta)
         return measure(performance.tilted(pi, advantage, own))
 
-    beta = performance.LOG_BETA
-    if best(beta)[1] > delta:
-        beta = brentq(lambda b: best(b)[1] - delta, -beta, beta)
-    most = best(beta)[0]
+    low, high = -most_beta - log_unit[matters].max(), most_beta - log_unit[matters].min()
+    if best(high)[1] > delta:
+        high = brentq(lambda b: best(b)[1] - delta, low, high)
+    most = best(high)[0]
     return Row(f"KL / δ = {kl / delta:.4f}, gain {gain / most:.4f} of the most possible",
                worst(0, kl / delta - 1, gain / most - 1, -gain), 1e-9)  # fmt: skip
 

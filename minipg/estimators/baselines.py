@@ -6,7 +6,7 @@ Axes: T steps, B columns, P parameters.
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.validate import Array, array, arrays, check_shape
+from minipg.validate import Array, array, arrays, check_shape, floats
 
 
 def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
@@ -15,7 +15,8 @@ def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
     leave_one_out: for each column over the others only, so that no sample sees its own.
     """
     num, den = (
-        _sum_of_others(x) if leave_one_out else x.sum(-1, keepdims=True) for x in (above, below)
+        _sum_of_others(x) if leave_one_out else x.sum(-1, keepdims=True)
+        for x in (floats(above), floats(below))
     )
     return np.divide(num, den, out=np.zeros(den.shape, num.dtype), where=den > 0)
 

@@ -14,7 +14,7 @@ from minipg.estimators.returns import gae, td_error
 from minipg.experience.batch import Batch
 from minipg.policies.network import MLP
 from minipg.policies.policy import Policy
-from minipg.validate import Array, array, arrays, check_shape
+from minipg.validate import Array, array, arrays, check_shape, floats
 
 
 class Critic(Protocol):
@@ -73,7 +73,7 @@ class VCritic:
 
     def error_gradient(self, phi: Array, obs: Array, target: Array) -> Array:
         """E15 ∇_φ ½ mean (V_φ(s) − y)² (P_c,) over samples: obs (N, D), y (N,)."""
-        phi, obs, target = arrays(phi, obs, target)
+        phi, obs, target = floats(phi), *arrays(obs, target)
         check_shape("target", target, (len(obs),))
         y, tape = self.network.forward(phi, obs)
         error = (y[:, 0] - target).astype(phi.dtype) / len(obs)

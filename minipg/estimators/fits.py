@@ -4,7 +4,7 @@ import numpy as np
 
 from minipg.estimators.critics import VCritic
 from minipg.steps.optim import AdamState, adam
-from minipg.validate import Array, arrays, check_count, check_range
+from minipg.validate import Array, arrays, check_count, check_range, power_of_two
 
 
 def fit_values(
@@ -35,8 +35,8 @@ def least_squares(features: Array, target: Array, weight: Array) -> Array:
     it is H⁻¹∇J, the natural gradient (Kakade 2001).
     """
     features, target, weight = arrays(features, target, weight)
-    root = np.sqrt(weight)
-    return np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)[0]
+    unit, root = power_of_two(features), np.sqrt(weight)
+    return np.linalg.lstsq(features / unit * root[:, None], target * root, rcond=1e-10)[0] / unit
 
 
 def lstd(
@@ -48,6 +48,8 @@ def lstd(
     """
     gamma = check_range("gamma", gamma, 0, 1)
     features, next_features, rewards, weight = arrays(features, next_features, rewards, weight)
+    unit = power_of_two(features)  # in which no square underflows
+    features, next_features = features / unit, next_features / unit
     weighted = features * weight[:, None]
     matrix = weighted.T @ (features - gamma * next_features)
-    return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=1e-10)[0]
+    return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=1e-10)[0] / unit

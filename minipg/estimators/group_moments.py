@@ -33,10 +33,13 @@ def batch_moments(
     check_shape("scores", scores, (len(prob), None))
     for name, values in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
         check_shape(name, values, prob.shape)
-    check_finite("prob", prob)
     check_range("prob", float(prob.min()), 0)
     check_range("prob: its sum", float(prob.sum()), 1 - 1e-6, 1 + 1e-6)
-    every = [np.flatnonzero((prompt == q) & (prob > 0)) for q in np.unique(prompt[prob > 0])]
+    there = prob > 0  # what never comes does not count, whatever it holds
+    returns, lengths, scores, prompt, prob = (
+        x[there] for x in (returns, lengths, scores, prompt, prob)
+    )
+    every = [np.flatnonzero(prompt == q) for q in np.unique(prompt)]
     total = prod(comb(len(own) + size - 1, size) for own in every)
     if total > most:
         raise ValueError(f"size: expected at most {most} batches, got {total}: a smaller tree")
@@ -58,4 +61,8 @@ def batch_moments(
     total_psi = np.zeros((len(drawn), len(prob)))  # of each possible response (M, K)
     for q, i in np.ndindex(drawn.shape[1:]):
         total_psi[np.arange(len(drawn)), drawn[:, q, i]] += psi[:, q, i]
-    return moments(total_psi @ (weight[:, None] * scores), chance)
+    estimates = total_psi @ (weight[:, None] * scores)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, covariance = moments(estimates, chance)
+    check_finite("covariance (the returns or scores are too large)", covariance)
+    return mean, covariance

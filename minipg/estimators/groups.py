@@ -13,12 +13,21 @@ under enumeration K possible responses, Q prompts, M possible batches.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.validate import Array, array, check_finite, check_range, check_shape, power_of_two
+from minipg.validate import (
+    Array,
+    array,
+    arrays,
+    check_count,
+    check_finite,
+    check_range,
+    check_shape,
+    floats,
+    powers_of_two,
+)
 
 
 def responses(batch: Batch) -> tuple[Array, Array]:
@@ -46,7 +55,7 @@ def rloo(returns: Array) -> Array:
     """
     returns, unit = _checked(returns, 2)
     others = (returns.sum(-1, keepdims=True) - returns) / (returns.shape[-1] - 1)
-    return (returns - others) * unit
+    return _in_unit(returns - others, unit)
 
 
 def dr_grpo(returns: Array) -> Array:
@@ -59,7 +68,7 @@ def dr_grpo(returns: Array) -> Array:
     [0.5, -0.5]
     """
     returns, unit = _checked(returns, 2)
-    return (returns - returns.mean(-1, keepdims=True)) * unit
+    return _in_unit(returns - returns.mean(-1, keepdims=True), unit)
 
 
 def grpo(returns: Array, lengths: Array, ddof: int = 1) -> Array:
@@ -75,12 +84,10 @@ def grpo(returns: Array, lengths: Array, ddof: int = 1) -> Array:
     >>> grpo(np.array([1.0, 0.0]), np.array([1, 2])).round(3).tolist()
     [0.707, -0.354]
     """
-    if ddof not in (0, 1):
-        raise ValueError(f"ddof: expected 1 (over G − 1) or 0 (over G), got {ddof}")
+    ddof = check_count("ddof", ddof, 0, 1)
     returns, _ = _checked(returns, 2)
-    centred = returns - returns.mean(-1, keepdims=True)
-    std = returns.std(-1, ddof=ddof, keepdims=True)
-    return _scaled(centred, std, returns) / _lengths(lengths, returns)
+    psi = _standardized(returns, np.ones_like(returns)) / _lengths(lengths, returns)
+    return psi * np.sqrt(1 - ddof / returns.shape[-1], dtype=psi.dtype)
 
 
 def remax(returns: Array, greedy: Array) -> Array:
@@ -103,10 +110,7 @@ def reinforce_plus_plus(returns: Array, lengths: Array) -> Array:
     """
     returns, _ = _checked(returns, 1)
     lengths = _lengths(lengths, returns)
-    tokens = lengths.sum(-1, keepdims=True)
-    centred = returns - (lengths * returns).sum(-1, keepdims=True) / tokens
-    std = np.sqrt((lengths * centred**2).sum(-1, keepdims=True) / tokens)
-    return _scaled(centred, std, returns)
+    return _standardized(returns, lengths)
 
 
 def by_group(method: Callable[..., Array], group: Array, returns: Array, *others: Array) -> Array:
@@ -117,28 +121,31 @@ def by_group(method: Callable[..., Array], group: Array, returns: Array, *others
     >>> by_group(rloo, np.array([7, 3, 7, 3, 3]), np.array([1.0, 0.0, 0.0, 0.0, 3.0])).tolist()
     [1.0, -1.5, -1.0, -1.5, 3.0]
     """
-    group, returns = array(group), _finite("returns", returns)
+    group, returns, others = array(group), _finite("returns", returns), arrays(*others)
     check_shape("returns", returns, (None,))
-    check_shape("group", group, returns.shape)
+    for name, values in (("group", group), *(("others", x) for x in others)):
+        check_shape(name, values, returns.shape)
     psi = np.empty(len(returns))
     for prompt in np.unique(group):
         own = group == prompt
         try:
-            psi[own] = method(returns[own], *(array(x)[own] for x in others))
+            psi[own] = method(returns[own], *(x[own] for x in others))
         except ValueError as error:
             raise ValueError(f"group {prompt}: {error}") from error
     return psi
 
 
 def _finite(name: str, value: Array) -> Array:
-    """As floating-point numbers; ValueError where one is not finite."""
-    found = array(value)
+    """As floating-point numbers; ValueError where one is not finite or complex."""
+    found = floats(value)
     check_finite(name, found)
-    return found.astype(np.result_type(found, np.float32), copy=False)
+    if found.dtype.kind != "f":
+        raise ValueError(f"{name}: expected real numbers, got dtype {found.dtype}")
+    return found
 
 
-def _checked(returns: Array, least: int) -> tuple[Array, Any]:
-    """Returns in a unit in which no square overflows, and that unit, a power of two.
+def _checked(returns: Array, least: int) -> tuple[Array, Array]:
+    """Returns in a unit in which no square overflows, a power of two for each group, and it.
 
     ValueError where one is not finite, and for groups of fewer than `least`.
     """
@@ -149,8 +156,16 @@ def _checked(returns: Array, least: int) -> tuple[Array, Any]:
             + ": one response has no other to be compared with; ψ = R, or remax, does without"
             * (least == 2)
         )
-    unit = returns.dtype.type(power_of_two(returns))
+    unit = powers_of_two(returns)
     return returns / unit, unit
+
+
+def _in_unit(psi: Array, unit: Array) -> Array:
+    """ψ · unit; ValueError where that is no number of its dtype."""
+    with np.errstate(over="ignore"):
+        psi = psi * unit
+    check_finite("psi (the returns are too large)", psi)
+    return psi
 
 
 def _lengths(lengths: Array, returns: Array) -> Array:
@@ -161,8 +176,16 @@ def _lengths(lengths: Array, returns: Array) -> Array:
     return lengths.astype(returns.dtype)
 
 
-def _scaled(centred: Array, std: Array, returns: Array) -> Array:
-    """centred/std; 0 where all returns are equal up to the rounding of their dtype."""
+def _standardized(returns: Array, weight: Array) -> Array:
+    """(R − mean)/std along the last axis, weighted, std the population's.
+
+    0 where all returns are equal up to the rounding of their dtype. Centred twice, as the mean is
+    rounded in units of the returns, which their differences may be far below.
+    """
+    centred, total = returns, weight.sum(-1, keepdims=True)
+    for _ in range(2):
+        centred = centred - (weight * centred).sum(-1, keepdims=True) / total
+    std = np.sqrt((weight * centred**2).sum(-1, keepdims=True) / total)
     rounding = 4 * np.finfo(returns.dtype).eps * np.abs(returns).max(-1, keepdims=True)
     differ = np.ptp(returns, -1, keepdims=True) > rounding
     return np.divide(centred, std, out=np.zeros_like(centred), where=differ)

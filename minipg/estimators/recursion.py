@@ -7,17 +7,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minipg.validate import (
-    Array,
-    all_finite,
-)
+from minipg.validate import Array, all_finite, product
 
 
 def backward_recursion(x: Array, rate: float | Array, going_on: Array) -> Array:
     """y_t = x_t + rate · going_on_t · y_{t+1} (T, B), 0 after the window."""
-    y = _doubled(x, rate * going_on, np.multiply)
-    # 0 · NaN is NaN: where something is not finite, what is out of reach is left out, not times 0.
-    return y if all_finite(y) else _doubled(x, rate * going_on, _within)
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = _doubled(x, rate * going_on, np.multiply)
+        # 0 · NaN is NaN: where something is not finite, what is out of reach is left out.
+        return y if all_finite(y) else _doubled(x, rate * going_on, product)
 
 
 def _doubled(x: Array, reach: Array, times: Callable[[Array, Array], Array]) -> Array:
@@ -45,17 +43,12 @@ def first_terms(x: Array, rate: float | Array, going_on: Array, n: int) -> Array
     total, reach, terms, size = np.zeros_like(block), np.ones_like(block), 0, 1
     while True:
         if n & size:
-            total = total + _within(reach, steps_later(block, terms))
+            total += product(reach, steps_later(block, terms))
             reach, terms = reach * steps_later(block_reach, terms), terms + size
         if 2 * size > n:
             return total
-        block = block + _within(block_reach, steps_later(block, size))
+        block += product(block_reach, steps_later(block, size))
         block_reach, size = block_reach * steps_later(block_reach, size), 2 * size
-
-
-def _within(reach: Array, x: Array) -> Array:
-    """reach · x, 0 where x is out of reach, whatever it is."""
-    return np.multiply(reach, x, out=np.zeros_like(x), where=reach != 0)
 
 
 def steps_later(x: Array, n: int) -> Array:

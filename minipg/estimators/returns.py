@@ -18,7 +18,9 @@ from minipg.validate import (
     check_range,
     check_shape,
     finite_array,
+    floats,
     power_of_two,
+    product,
 )
 
 
@@ -68,8 +70,9 @@ def td_error(
     check_shape("values", values, (len(rewards) + 1, *rewards.shape[1:]))
     check_shape("terminated", terminated, rewards.shape)
     check_shape("valid", valid, rewards.shape)
-    following = np.where(terminated, 0, values[1:])
-    return np.where(valid, rewards + gamma * following - values[:-1], 0)
+    following = product(gamma, np.where(terminated, 0, values[1:]))
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ on rows that are no data
+        return np.where(valid, rewards + following - values[:-1], 0)
 
 
 def gae(delta: Array, ends: Array, gamma: float | Array, lam: float) -> Array:
@@ -106,7 +109,8 @@ def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
     steps, lam = len(delta), check_range("lam", lam, 0, 1)
     parts = [n_step_advantage(delta, ends, gamma, n) for n in range(1, steps + 1)]
     weights = [(1 - lam) * lam ** (n - 1) for n in range(1, steps + 1)]
-    return sum((w * a for w, a in zip(weights, parts, strict=True)), start=lam**steps * parts[-1])
+    last = lam**steps * n_step_advantage(delta, ends, gamma, max(1, steps))
+    return sum((w * a for w, a in zip(weights, parts, strict=True)), start=last)
 
 
 def normalize(psi: Array, valid: Array, ddof: int = 0) -> Array:
@@ -115,18 +119,22 @@ def normalize(psi: Array, valid: Array, ddof: int = 0) -> Array:
     No unbiased baseline: mean and scale see the sample's own ψ. What is equal up to the rounding
     of its dtype, one sample alone say, becomes 0. The std is over n, or n − 1 with ddof = 1.
     """
-    psi, valid = array(psi), np.asarray(valid, bool)
+    psi, valid = floats(psi), np.asarray(valid, bool)
     check_shape("valid", valid, psi.shape)
-    check_range("ddof", ddof, 0, 1)
-    chosen = psi[valid] / 1.0
+    ddof = check_count("ddof", ddof, 0, 1)
+    chosen = psi[valid]
     check_finite("psi", chosen)
     unit = chosen.dtype.type(max(1, power_of_two(chosen)))  # in which no square overflows
-    chosen = chosen / unit
-    rounding = 8 * np.finfo(chosen.dtype).eps * np.abs(chosen).max(initial=0)
-    if not len(chosen) or np.ptp(chosen) <= rounding:
-        return np.zeros(psi.shape, chosen.dtype)
-    scale = chosen.std(ddof=ddof) + 1e-8 / unit
-    return np.where(valid, (psi / unit - chosen.mean()) / scale, 0)
+    chosen, whole = chosen / unit, np.zeros(psi.shape, psi.dtype)
+    largest, range_ = np.abs(chosen).max(initial=0), np.ptp(chosen) if len(chosen) else 0
+    if range_ <= 8 * np.finfo(psi.dtype).eps * largest:
+        return whole
+    centred = chosen - chosen.mean()
+    if range_ < 0.1 * largest:  # the mean is rounded in units of ψ, not of its differences
+        centred = centred - centred.mean()
+    std = np.sqrt((centred**2).sum() / (len(centred) - ddof))
+    whole[valid] = centred / (std + 1e-8 / unit)
+    return whole
 
 
 def _rows(ends: Array) -> Array:

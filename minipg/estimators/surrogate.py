@@ -7,7 +7,7 @@ import numpy as np
 
 from minipg.experience.batch import Batch
 from minipg.policies.policy import Policy
-from minipg.validate import Array, array, arrays, check_finite, check_range, check_shape
+from minipg.validate import Array, array, arrays, check_finite, check_range, check_shape, product
 
 
 def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> float:
@@ -17,22 +17,29 @@ def batch_surrogate(policy: Policy, theta: Array, batch: Batch, psi: Array) -> f
     """
     psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
-    each = np.where(batch.valid, ratio(policy, theta, batch) * psi, 0)
-    return float((batch.weight * each).sum())
+    return float(_weighted(policy, theta, batch, psi).sum())
 
 
 def batch_surrogate_gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
     """E35 ∇L(θ) = E Σ_t (π_θ/π_θk) ∇log π_θ ψ_t (P,); at θ_k the policy gradient."""
     psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
-    weighted = (batch.weight * ratio(policy, theta, batch) * psi)[batch.valid]
     obs, actions = batch.obs[:-1][batch.valid], batch.actions[batch.valid]
-    return policy.weighted_score(theta, obs, actions, weighted)
+    return policy.weighted_score(theta, obs, actions, _weighted(policy, theta, batch, psi))
+
+
+def _weighted(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
+    """weight · π_θ/π_θk · ψ of the transitions that are data (N,)."""
+    weight = np.broadcast_to(batch.weight, psi.shape)[batch.valid]
+    each = product(product(weight, ratio(policy, theta, batch)[batch.valid]), psi[batch.valid])
+    check_finite("ratio π/π_k times ψ (a smaller step from θ_k?)", each)
+    return each
 
 
 def ratio(policy: Policy, theta: Array, batch: Batch) -> Array:
     """π_θ(a_t|s_t)/π_θk(a_t|s_t) (T, B), θ_k that of the batch: 1 to the bit at θ_k."""
-    return np.exp(policy.log_prob(theta, batch.obs[:-1], batch.actions) - batch.log_prob)
+    with np.errstate(over="ignore"):  # refused where it meets a ψ that is not 0
+        return np.exp(policy.log_prob(theta, batch.obs[:-1], batch.actions) - batch.log_prob)
 
 
 def clipped_surrogate(
@@ -62,9 +69,8 @@ def clipped_surrogate(
     up = psi > 0
     bound = np.where(up, 1 + clip, 1 - clip)  # that of the two which the minimum may take
     outside = np.where(up, rho > bound, rho < bound)
-    taken, none = np.where(outside, bound, rho), np.zeros(len(obs))
-    value = np.multiply(taken, psi, out=none.copy(), where=psi != 0).mean()
-    inside = np.multiply(rho, psi, out=none, where=(psi != 0) & ~outside) / len(obs)
+    value = product(np.where(outside, bound, rho), psi).mean()
+    inside = product(rho, np.where(outside, 0, psi)) / len(obs)
     check_finite("ratio π/π_k times ψ, where no clip bounds it (a smaller learning rate?)", inside)
-    deta = inside[:, None].astype(theta.dtype) * policy.head.score(eta, actions)
+    deta = product(inside[:, None].astype(theta.dtype), policy.head.score(eta, actions))
     return float(value), policy.vjp(theta, tape, deta), np.count_nonzero(outside) / len(obs)

@@ -86,7 +86,7 @@ def broadcast(policy: Module, seed: int) -> Array | None:
     try:
         return own.weighted_score(p.theta, obs, actions, psi[:, None] / 64**2).sum(0)
     except ValueError as error:
-        if "psi: expected shape (64)" not in str(error):
+        if "psi: expected shape (64,)" not in str(error):
             raise
         return None
 

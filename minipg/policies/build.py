@@ -10,7 +10,7 @@ from minipg.policies.multi_softmax import MultiSoftmax
 from minipg.policies.network import MLP
 from minipg.policies.policy import Policy
 from minipg.policies.softmax import Softmax
-from minipg.validate import Array, check_counts, check_parameters, finite_array
+from minipg.validate import TINY, Array, check_counts, check_parameters, check_range, finite_array
 
 
 def policy_with(
@@ -58,6 +58,7 @@ def absorb_normalization(policy: Policy, theta: Array, mean: Array, std: Array) 
     """θ′, in float64, that does with s what θ does with (s − mean)/std; mean, std (D,)."""
     size = policy.network.sizes[0]
     mean, std = finite_array("mean", mean, (size,)), finite_array("std", std, (size,))
+    check_range("std", float(std.min()), TINY)
     theta = check_parameters("theta", theta, policy.num_params)
     absorbed = theta.astype(np.float64)
     first = policy.network.layers(absorbed)[0]  # W above b

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minipg.policies.heads import excess
-from minipg.validate import Array, array, check_count, check_finite, check_shape
+from minipg.validate import Array, array, check_count, check_finite, check_shape, floats
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -41,7 +41,7 @@ class Gaussian:
 
     def split(self, eta: Array) -> tuple[Array, Array]:
         """(μ, log σ), each (..., d)."""
-        eta = array(eta)
+        eta = floats(eta)
         return eta[..., : self.d], eta[..., self.d :]
 
     def sample(self, eta: Array, rng: np.random.Generator) -> Array:

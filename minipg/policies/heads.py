@@ -74,6 +74,17 @@ class Head(Protocol):
         """u ↦ fisher(η) u (..., K), without the matrix. As fisher_root."""
 
 
+def kl_terms(p: Array, q: Array, log_ratio: Array) -> Array:
+    """p (e^d − 1 − d) = p log p/q + q − p ≥ 0, q where p = 0: their sum is KL(p‖q), d = log q/p.
+
+    Near probabilities keep their digits, and where e^d would overflow q stands for p e^d.
+    """
+    small = log_ratio.real < 100
+    with np.errstate(invalid="ignore", over="ignore"):  # −∞ − −∞ where p = q = 0
+        near = p * excess(np.where(small, log_ratio, 0))
+        return np.where(p != 0, np.where(small, near, q - p - p * log_ratio), q)
+
+
 def excess(x: Array) -> Array:
     """e^x − 1 − x, which is ≥ 0, with all its digits also where x is small: what KLs are made of.
 

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from minipg.policies.softmax import Softmax
-from minipg.validate import Array, array, check_counts, check_shape
+from minipg.validate import Array, array, check_counts, check_shape, floats
 
 NEVER = -1e30  # a logit of probability 0 to the bit, and finite: 0 · log 0 is 0
 
@@ -59,7 +59,7 @@ class MultiSoftmax:
 
     def split(self, eta: Array) -> Array:
         """(..., K) as (..., d, n), NEVER where there is no such action."""
-        eta = array(eta)
+        eta = floats(eta)
         padded = np.full((*eta.shape[:-1], len(self.nvec), self.one.n), NEVER, eta.dtype)
         padded[..., *self.places] = eta
         return padded

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minipg.policies.blocks import block_size, blocks, samples_first, sum_of_products
-from minipg.validate import Array, array, check_counts, check_range
+from minipg.validate import Array, array, check_counts, check_range, floats
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,11 @@ class MLP:
         return self.slices[-1][0].stop
 
     def layers(self, theta: Array) -> list[Array]:
-        """Views (..., n_in + 1, n_out) of θ (..., P), W above b: a write to θ shows in them."""
-        theta = array(theta)
+        """Views (..., n_in + 1, n_out) of θ (..., P), W above b: a write to θ shows in them.
+
+        Of whole numbers, views of a copy.
+        """
+        theta = floats(theta)
         return [theta[..., at].reshape(*theta.shape[:-1], *shape) for at, shape in self.slices]
 
     def named(self, theta: Array) -> dict[str, Array]:
@@ -157,7 +160,7 @@ class MLP:
         So x (N, D) gives one gradient, x (B, T, D) one for each b, and x (N, 1, D) one a sample.
         The gradient of layer i is Σ_n h̃_n δ_nᵀ.
         """
-        dy = array(dy)
+        dy = floats(dy)
         groups = dy.shape[:-2]
         grad = np.empty((self.num_params, prod(groups)), dy.dtype)
         self.write_vjp(theta, tape, dy, grad)

@@ -14,7 +14,7 @@ from minipg.policies.blocks import samples_first, sum_in_blocks
 from minipg.policies.layout import Layout
 from minipg.policies.network import Tape
 from minipg.policies.softmax import Softmax
-from minipg.validate import Array, array, arrays, check_finite, check_shape
+from minipg.validate import Array, arrays, check_finite, check_shape, floats, product
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Policy(Layout):
 
         dvalue (..., N) adds that of the value head (none: 0).
         """
-        deta = array(deta)
+        deta = floats(deta)
         dy = deta[..., : self.num_outputs]
         if self.value_head:
             last = np.zeros_like(dy[..., 0]) if dvalue is None else dvalue
@@ -127,8 +127,10 @@ class Policy(Layout):
     def _weighted_score(self, theta: Array, obs: Array, actions: Array, psi: Array) -> Array:
         """Σ_n J_nᵀ ψ_n ∂log π(a_n|s_n)/∂η (..., P), of all samples at once."""
         eta, tape = self._forward(theta, obs)
-        deta = psi[..., None].astype(theta.dtype) * self.head.score(eta, actions)
-        return self.vjp(theta, tape, deta)
+        with np.errstate(over="ignore"):
+            weight = psi[..., None].astype(theta.dtype)
+        check_finite(f"psi, in the {theta.dtype} of θ", weight)
+        return self.vjp(theta, tape, product(weight, self.head.score(eta, actions)))
 
     def score(self, theta: Array, obs: Array, actions: Array) -> Array:
         """E07 ∇_θ log π(a_n|s_n) for each sample (N, P), of mean 0 under a ∼ π; obs (N, D)."""

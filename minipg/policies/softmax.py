@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minipg.policies.heads import excess
-from minipg.validate import Array, array, arrays, check_count, check_shape
+from minipg.policies.heads import excess, kl_terms
+from minipg.validate import Array, array, arrays, check_count, check_shape, floats
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,12 @@ class Softmax:
         As Σ_a p (e^d − 1 − d) with d = log q − log p, for Σ_a q − p = 0: no term is negative, and
         near policies keep their digits, in float32 too, as it is summed in float64.
         """
-        p, q = arrays(p, q)
+        p, q = floats(p), floats(q)
         dtype = np.result_type(p, q)
         p, q = (x.astype(np.result_type(x, np.float64)) for x in (p, q))
-        prob, other = self.probs(p), self.probs(q)
-        with np.errstate(over="ignore", invalid="ignore"):  # −∞ − −∞ where neither acts
-            terms = prob * excess(self.log_ratio(p, q))
-        return np.where(prob != 0, terms, other).sum(-1).astype(dtype)
+        with np.errstate(invalid="ignore"):  # −∞ − −∞ where neither acts
+            log_ratio = self.log_ratio(p, q)
+        return kl_terms(self.probs(p), self.probs(q), log_ratio).sum(-1).astype(dtype)
 
     def log_ratio(self, p: Array, q: Array) -> Array:
         """log q − log p (..., n); of near logits by their change, which loses no digits.

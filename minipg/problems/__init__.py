@@ -7,15 +7,16 @@ tables         where tables come from: arrays, files, environments
 ends           which states can reach an end
 resets         what a reset is given: seeds, and which copies
 mdp_env        a table as a Gymnasium vector environment
-lqr            linear-quadratic problems, their exact V, Q, ∇J         E05, E28
+lqr_problem    LQR: a linear-quadratic problem
+lqr            its exact V, Q, J, ∇J                                   E05, E28
 lqr_env        the same as a Gymnasium vector environment
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minipg.problems.lqr import LQR as LQR
     from minipg.problems.lqr_env import LQRVectorEnv as LQRVectorEnv
+    from minipg.problems.lqr_problem import LQR as LQR
     from minipg.problems.mdp import TabularMDP as TabularMDP
     from minipg.problems.mdp_env import TabularVectorEnv as TabularVectorEnv
 else:

@@ -6,57 +6,14 @@ gaussian_policy(n, d). Axes: n state, d action, `...` any leading axes. With x =
 V_t(s) = −(xᵀ P_t x + c_t), exactly, by a recursion (horizon) or its fixed point (horizon None).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import LARGEST, Array, array, arrays, check_count, check_range, finite_array
+from minipg.problems.lqr_problem import LQR as LQR
+from minipg.validate import LARGEST, Array, array, arrays, check_count, finite_array
 
-ROUNDING = 1e-9  # of a matrix that was computed, an inverse say, relative to its largest entry
-
-
-@dataclass(frozen=True)
-class LQR:
-    """F (n, n), G (n, d), Q (n, n) and R (d, d) symmetric, W (n, n) and C (n, n) covariances.
-
-    Up to rounding, which is cleaned.
-    mean (n,) of s_0; gamma in [0, 1], below 1 without a horizon. Ends after `horizon` steps.
-    Raises ValueError where shapes do not fit or a matrix is not what it must be.
-    """
-
-    F: Array
-    G: Array
-    Q: Array
-    R: Array
-    W: Array
-    mean: Array
-    C: Array
-    gamma: float
-    horizon: int | None = None
-
-    def __post_init__(self) -> None:
-        n, d = finite_array("G", self.G, (None, None)).shape
-        shapes: dict[str, tuple[int, ...]] = {
-            "G": (n, d), "F": (n, n), "mean": (n,),
-            "Q": (n, n), "R": (d, d), "W": (n, n), "C": (n, n),
-        }  # fmt: skip
-        for name, shape in shapes.items():
-            object.__setattr__(self, name, finite_array(name, getattr(self, name), shape))
-        for name in ("Q", "R", "W", "C"):
-            matrix = getattr(self, name)
-            rounding = ROUNDING * float(np.abs(matrix).max())
-            if np.abs(matrix - matrix.T).max() > rounding:
-                raise ValueError(f"{name}: expected a symmetric matrix, got {matrix.tolist()}")
-            matrix = matrix / 2 + matrix.T / 2
-            if name in "WC" and np.linalg.eigvalsh(matrix).min() < -rounding:
-                raise ValueError(f"{name}: expected a covariance, got {matrix.tolist()}")
-            object.__setattr__(self, name, matrix)
-        object.__setattr__(self, "gamma", check_range("gamma", self.gamma, 0, 1))
-        if self.horizon is None and self.gamma == 1:
-            raise ValueError("gamma: expected less than 1 without a horizon, got 1")
-        if self.horizon is not None:
-            object.__setattr__(self, "horizon", check_count("horizon", self.horizon, 1))
+overflow_refused = np.errstate(over="ignore", invalid="ignore")  # by _check_finite, not in passing
 
 
 class ClosedLoop(NamedTuple):
@@ -92,6 +49,7 @@ def _closed_loop(lqr: LQR, theta: Array) -> ClosedLoop:
     return ClosedLoop(big_f, big_g, np.pad(lqr.Q, pad), mean_map, sigma, noise)
 
 
+@overflow_refused
 def solve(lqr: LQR, theta: Array) -> Solution:
     """P_t = Q + MᵀRM + γ LᵀP_{t+1}L with L = F + GM; c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
 
@@ -108,19 +66,24 @@ def solve(lqr: LQR, theta: Array) -> Solution:
             raise ValueError(f"theta: expected a stable policy, got √γ·|eigenvalue| = {radius:.6g}")
         p = solve_discrete_lyapunov(np.sqrt(lqr.gamma) * loop.T, cost)
         c = (np.trace(lqr.R @ x.sigma) + lqr.gamma * np.trace(p @ x.N)) / (1 - lqr.gamma)
+        _check_finite("values", p, c)
         return Solution([p], [float(c)])
     ps, cs = [np.zeros_like(cost)], [0.0]
     for left in range(lqr.horizon):
-        with np.errstate(over="ignore", invalid="ignore"):
-            c = np.trace(lqr.R @ x.sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ x.N))
-            ps.insert(0, cost + lqr.gamma * loop.T @ ps[0] @ loop)
+        c = np.trace(lqr.R @ x.sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ x.N))
+        ps.insert(0, cost + lqr.gamma * loop.T @ ps[0] @ loop)
         cs.insert(0, float(c))
-        if not (np.isfinite(c) and np.isfinite(ps[0]).all()):
-            raise ValueError(
-                f"theta: expected values that stay finite, they overflow {left + 1} steps before "
-                "the end: a shorter horizon, or a policy under which s does not grow"
-            )
+        _check_finite(f"values {left + 1} steps before the end", ps[0], c)
     return Solution(ps, cs)
+
+
+def _check_finite(name: str, *results: Array | float) -> None:
+    """Raise ValueError where one of them has overflowed."""
+    if not all(np.isfinite(x).all() for x in results):
+        raise ValueError(
+            f"theta: expected {name} that stay finite, they overflow: a shorter horizon, smaller "
+            "costs, or a policy under which s does not grow"
+        )
 
 
 def _time(lqr: LQR, t: int) -> int:
@@ -158,10 +121,13 @@ def reward(lqr: LQR, s: Array, a: Array) -> Array:
     )
 
 
+@overflow_refused
 def objective(lqr: LQR, theta: Array) -> float:
     """E01, E28 J(θ) = E_{s_0} V^π(s_0) = −(tr P_0 E x_0x_0ᵀ + c_0)."""
     solution = solve(lqr, theta)
-    return float(-(np.trace(solution.P[0] @ _second_moment(lqr)) + solution.c[0]))
+    value = -(np.trace(solution.P[0] @ _second_moment(lqr)) + solution.c[0])
+    _check_finite("a J", value)
+    return float(value)
 
 
 def _second_moment(lqr: LQR) -> Array:
@@ -169,6 +135,7 @@ def _second_moment(lqr: LQR) -> Array:
     return np.outer(x, x) + np.pad(lqr.C, ((0, 1), (0, 1)))
 
 
+@overflow_refused
 def policy_gradient(lqr: LQR, theta: Array) -> Array:
     """E05 ∇J (P,): −2 Σ_t γ^t [(R + γG̃ᵀP_{t+1}G̃) M + γG̃ᵀP_{t+1}F̃] X_t for M, X_t = E x_t x_tᵀ.
 
@@ -186,11 +153,13 @@ def policy_gradient(lqr: LQR, theta: Array) -> Array:
     else:
         terms, weight = [], 1.0
         for p in solution.P[1:]:
-            terms.append((p, weight * x, weight))
-            x, weight = loop @ x @ loop.T + own.N, weight * lqr.gamma
+            terms.append((p, x, weight))  # γ^t X_t: X_t alone may overflow where γ^t X_t does not
+            weight *= lqr.gamma
+            x = lqr.gamma * (loop @ x @ loop.T) + weight * own.N
     d_mean, d_log_std = np.zeros_like(own.M), np.zeros(len(own.sigma))
     for p, weighted_x, weight in terms:
         curvature = lqr.R + lqr.gamma * own.G.T @ p @ own.G
         d_mean -= 2 * (curvature @ own.M + lqr.gamma * own.G.T @ p @ own.F) @ weighted_x
         d_log_std -= 2 * weight * np.diag(own.sigma) * np.diag(curvature)
+    _check_finite("a ∇J", d_mean, d_log_std)
     return np.concatenate([d_mean.T.ravel(), d_log_std])

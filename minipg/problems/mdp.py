@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from minipg.problems import tables
 from minipg.problems.ends import never_reach
-from minipg.problems.entries import TOLERANCE, Entries, checked, checked_start, merged
+from minipg.problems.entries import TOLERANCE, Entries, checked, checked_start, cleaned, merged
 from minipg.validate import (
     Array,
     array,
@@ -180,10 +180,21 @@ class TabularMDP:
 
 
 def check_pi(mdp: TabularMDP, pi: Array) -> Array:
-    """pi (S, A) as an array; ValueError unless it holds probabilities, complex for complex-step."""
+    """pi (S, A) as check_rows gives it; ValueError for another shape."""
     pi = array(pi)
     check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
-    check_finite("pi", pi)
-    if pi.real.min() < -TOLERANCE or np.abs(pi.sum(1) - 1).max() > TOLERANCE:
-        raise ValueError("pi: expected rows of probabilities that sum to 1")
-    return pi
+    return check_rows("pi", pi)
+
+
+def check_rows(name: str, rows: Array) -> Array:
+    """Probabilities (S, A), cleaned of what rounding left below 0; complex for complex-step.
+
+    ValueError unless each row sums to 1.
+    """
+    rows = array(rows)
+    check_shape(name, rows, (None, None))
+    check_finite(name, rows)
+    rows = cleaned(rows)
+    if rows.size and (rows.real.min() < 0 or np.abs(rows.sum(1) - 1).max() > TOLERANCE):
+        raise ValueError(f"{name}: expected rows of probabilities that sum to 1")
+    return rows

@@ -12,7 +12,7 @@ import numpy as np
 
 from minipg.policies.network import MLP, Tape
 from minipg.policies.policy import Policy
-from minipg.validate import TINY, Array, array, check_range
+from minipg.validate import TINY, Array, check_range, floats
 
 
 class Factors(NamedTuple):
@@ -72,7 +72,7 @@ def network_solve(network: MLP, kronecker: Factors, gradient: Array, damping: fl
     Where G is 0, π is as large as leaves its products numbers, and the block g_i/λ.
     Source: Martens & Grosse 2015, section 6.3.
     """
-    gradient, damping = array(gradient), check_range("damping", damping, TINY)
+    gradient, damping = floats(gradient), check_range("damping", damping, TINY)
     out = np.empty_like(gradient)
     blocks = zip(network.layers(gradient), network.layers(out), kronecker.layers, strict=True)
     for layer, x, (a, g) in blocks:

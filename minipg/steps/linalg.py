@@ -8,12 +8,11 @@ import numpy as np
 from minipg.validate import (
     TINY,
     Array,
-    array,
-    arrays,
     check_count,
     check_finite,
     check_range,
     check_shape,
+    floats,
     power_of_two,
 )
 
@@ -43,7 +42,7 @@ def conjugate_gradients(
     preconditioner: v ↦ M⁻¹v, symmetric positive definite; the span is then of (M⁻¹H)^i M⁻¹b.
     Source: Hestenes & Stiefel 1952; Nocedal & Wright 2006, algorithms 5.2 and 5.3.
     """
-    b = array(b)
+    b = floats(b)
     if b.ndim != 1:
         raise ValueError(f"b: expected shape (P,), got {b.shape}")
     check_finite("b", b)
@@ -74,7 +73,10 @@ def conjugate_gradients(
         z = r if preconditioner is None else preconditioner(r)
         rz, before = r @ z, rz
         p = z + (rz / before) * p
-    return CGResult(x * unit, j, float(np.linalg.norm(r)) / size, reason)
+    with np.errstate(over="ignore"):
+        x = x * unit
+    check_finite("x of Hx = b (b is too large for H)", x)
+    return CGResult(x, j, float(np.linalg.norm(r)) / size, reason)
 
 
 class LineSearch(NamedTuple):
@@ -100,7 +102,7 @@ def backtrack(
 
     A condition that is not finite refuses. Source: Schulman et al. 2015, appendix C.
     """
-    theta, step = arrays(theta, step)
+    theta, step = floats(theta), floats(step)
     delta, most = check_range("delta", delta, TINY), check_count("most", most, 1)
     refused = {"surrogate": 0, "kl": 0, "not_finite": 0}
     for i in range(most):

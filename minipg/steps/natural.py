@@ -11,7 +11,17 @@ import numpy as np
 
 from minipg.policies.policy import Policy
 from minipg.steps.linalg import conjugate_gradients
-from minipg.validate import TINY, Array, array, arrays, check_range, check_shape
+from minipg.validate import (
+    TINY,
+    Array,
+    array,
+    arrays,
+    check_finite,
+    check_range,
+    check_shape,
+    floats,
+    power_of_two,
+)
 
 SOLVERS = ("cg", "cholesky")
 
@@ -27,6 +37,7 @@ def fisher_product(
     """
     theta, obs, weight = arrays(theta, obs, weight)
     check_shape("weight", weight, (len(obs),))
+    check_finite("weight", weight)
     parts = [
         _product_of_block(policy, theta, obs[i], weight[i].astype(theta.dtype))
         for i in policy.network.blocks(len(obs), theta.dtype)
@@ -68,7 +79,13 @@ def natural_gradient(
         x = cholesky_solve(fisher_matrix(policy, theta, obs, uniform(obs)), scale, gradient)
     else:
         raise ValueError(f"solver: expected one of {', '.join(SOLVERS)}, got {solver!r}")
-    return x, float(x @ product(x))
+    return x, quadratic_form(product, x)
+
+
+def quadratic_form(product: Callable[[Array], Array], x: Array) -> float:
+    """xᵀHx, in a unit of x in which no square over- or underflows; product: v ↦ Hv."""
+    unit = x.dtype.type(power_of_two(x))
+    return float(x / unit @ product(x / unit)) * float(unit) ** 2
 
 
 def cholesky_solve(h: Array, damping: float, g: Array) -> Array:
@@ -96,6 +113,6 @@ def trust_region_step(direction: Array, curvature: float, delta: float) -> Array
     was solved with (pitfall 14). The factor ½ is what the slides' KL ≈ dᵀHd lacks (errata 2).
     ValueError if curvature ≤ 0.
     """
-    direction, delta = array(direction), check_range("delta", delta, TINY)
+    direction, delta = floats(direction), check_range("delta", delta, TINY)
     curvature = check_range("curvature", curvature, TINY)
     return direction * direction.dtype.type(np.sqrt(2 * delta / curvature))

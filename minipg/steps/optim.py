@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minipg.validate import (
+    BELOW_1,
+    TINY,
     Array,
     all_finite,
-    array,
-    arrays,
     check_finite,
     check_range,
+    floats,
     power_of_two,
 )
 
@@ -22,21 +23,21 @@ def sgd_init(theta: Array) -> None:
 
 def sgd(theta: Array, gradient: Array, state: None, learning_rate: float) -> tuple[Array, None]:
     """θ + α g."""
-    theta, gradient = arrays(theta, gradient)
+    theta, gradient = floats(theta), floats(gradient)
     learning_rate = check_range("learning_rate", learning_rate)
     return theta + learning_rate * gradient, None
 
 
 def clip_norm(gradient: Array, most: float) -> Array:
     """The gradient, shortened to norm `most` if it is longer; ValueError if it is not finite."""
-    gradient, most = array(gradient), check_range("most", most, 0, np.inf)
+    gradient, most = floats(gradient), check_range("most", most, 0, np.inf)
     length = norm(gradient)
     if not np.isfinite(length):
         check_finite("gradient", gradient)
-        gradient = gradient / gradient.dtype.type(power_of_two(gradient))
-        length = norm(gradient)
-        return gradient * gradient.dtype.type(most / length)
-    return gradient * gradient.dtype.type(most / length) if length > most else gradient
+    if length <= most:
+        return gradient
+    shorter = gradient / gradient.dtype.type(power_of_two(gradient))  # whose norm is finite
+    return shorter * gradient.dtype.type(most / norm(shorter))
 
 
 def norm(x: Array) -> float:
@@ -59,7 +60,7 @@ def squared(gradient: Array) -> Array:
 
 def rmsprop_init(theta: Array) -> Array:
     """The running mean of g² (P,) before the first step."""
-    return np.zeros_like(theta)
+    return np.zeros_like(floats(theta))
 
 
 def rmsprop(
@@ -79,8 +80,8 @@ def rmsprop(
     >>> new.round(3).tolist()
     [1.5, 0.5]
     """
-    theta, gradient, square = arrays(theta, gradient, square)
-    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, 0)
+    theta, gradient, square = floats(theta), floats(gradient), floats(square)
+    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, TINY)
     decay = check_range("decay", decay, 0, 1)
     square = decay * square + (1 - decay) * squared(gradient)
     return theta + learning_rate * gradient / (np.sqrt(square) + eps), square
@@ -96,7 +97,8 @@ class AdamState(NamedTuple):
 
 def adam_init(theta: Array) -> AdamState:
     """The state before the first step."""
-    return AdamState(np.zeros_like(theta), np.zeros_like(theta), 0)
+    zero = np.zeros_like(floats(theta))
+    return AdamState(zero, zero, 0)
 
 
 def adam(
@@ -116,9 +118,10 @@ def adam(
     >>> adam(theta, np.array([3.0, -0.1]), adam_init(theta), 0.5)[0].round(6).tolist()
     [1.5, 0.5]
     """
-    theta, gradient = arrays(theta, gradient)
-    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, 0)
-    beta1, beta2 = check_range("beta1", beta1, 0, 1), check_range("beta2", beta2, 0, 1)
+    theta, gradient = floats(theta), floats(gradient)
+    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, TINY)
+    beta1 = check_range("beta1", beta1, 0, BELOW_1)
+    beta2 = check_range("beta2", beta2, 0, BELOW_1)
     n = state.steps + 1
     mean = beta1 * state.mean + (1 - beta1) * gradient
     square = beta2 * state.square + (1 - beta2) * squared(gradient)

@@ -19,18 +19,20 @@ from minipg.validate import (
     check_range,
     check_shape,
     power_of_two,
+    product,
 )
 
 DIRECT = 2_000  # states; 10⁴ of a random table take splu about a minute, LGMRES 0.04 s
-RESIDUAL = 1e-8
+RESIDUAL, BACKWARD = 1e-8, 1e-14
 
 
 def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: bool) -> Array:
     """x of (I − γ P_π) x = right, or of the transposed system; ValueError if π never ends.
 
     Above DIRECT states by LGMRES to 1e-12, as fill-in is near S² on tables without geometry;
-    direct where that stalls (chains, γ near 1). ValueError where ‖right − (I − γ P_π) x‖ >
-    1e-8 ‖right‖ (γ = 1: 1e-6). Source: Baker, Jessup & Manteuffel 2005.
+    direct where that stalls (chains, γ near 1). ValueError where ‖right − A x‖, A = I − γ P_π, is
+    above 1e-8 ‖right‖ and no rounding, 1e-14 ‖|A| |x|‖, or above 1e-6 ‖right‖.
+    Source: Baker, Jessup & Manteuffel 2005.
     """
     if gamma == 1:
         mdp.check_ends(pi)
@@ -46,9 +48,12 @@ def _solve(mdp: TabularMDP, pi: Array, gamma: float, right: Array, transposed: b
         factor = splu(sp.csc_array(system))  # its transposed loses more digits where γ = 1
         x = factor.solve(right.astype(system.dtype), "T" if transposed else "N")
         left = float(np.linalg.norm(right - matrix @ x))
-    most = RESIDUAL if gamma < 1 else 1e-6  # 1e-16 times the steps to an end is lost to rounding
-    if not left <= most * size:
-        raise ValueError(f"mdp: expected a relative residual ≤ {most}, got {left / size:.1e}")
+    rounding = BACKWARD * float(np.linalg.norm(abs(matrix) @ np.abs(x)))
+    if not left <= min(max(RESIDUAL * size, rounding), 1e-6 * size):
+        raise ValueError(
+            f"mdp: expected a relative residual ≤ {RESIDUAL}, or 1e-6 where that is rounding, got "
+            f"{left / size:.1e}: episodes are too long for 16 digits, take a smaller γ"
+        )
     with np.errstate(over="ignore"):
         x = x * unit
     check_finite("value of a state (rewards are too large)", x)
@@ -93,7 +98,8 @@ def visitation(mdp: TabularMDP, pi: Array) -> Array:
     Its last entry is the episode being over, from then on for ever; there every advantage is 0.
     """
     alive = (1 - mdp.gamma) * visits(mdp, pi, mdp.gamma)
-    return np.append(alive, 1 - alive.sum())
+    over = 1 - alive.sum()
+    return np.append(alive, over if over.real > 0 else 0)  # not below it by rounding
 
 
 def _softmax(mdp: TabularMDP, policy: Policy) -> Softmax:
@@ -110,7 +116,8 @@ def logit_score(mdp: TabularMDP, pi: Array, psi: Array, discounted_visits: bool 
     pi, psi = arrays(pi, psi)
     check_shape("psi", psi, (mdp.num_states, mdp.num_actions))
     visited = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)
-    return visited[:, None] * pi * (psi - (pi * psi).sum(1, keepdims=True))
+    centred = product(pi, psi - product(pi, psi).sum(1, keepdims=True))
+    return product(visited[:, None], centred)
 
 
 def logit_gradient(mdp: TabularMDP, pi: Array) -> Array:

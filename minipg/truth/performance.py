@@ -6,9 +6,10 @@ KL(p‖q) = E_p log p/q, in nats, its direction in the arguments.
 
 import numpy as np
 
-from minipg.problems.mdp import TabularMDP, check_pi
+from minipg.policies.heads import kl_terms
+from minipg.problems.mdp import TabularMDP, check_pi, check_rows
 from minipg.truth import exact
-from minipg.validate import Array, arrays
+from minipg.validate import TINY, Array, check_shape, product
 
 
 def performance_difference(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
@@ -35,16 +36,17 @@ def surrogate(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 def kl(p: Array, q: Array) -> Array:
     """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not.
 
-    As Σ p (x − log q/p), x = q/p − 1: no term is negative, and those of E36's tiny steps, which
-    Σ p log p/q loses to rounding, keep their digits.
+    No term is negative, and those of E36's tiny steps, which Σ p log p/q loses to rounding, keep
+    their digits.
     """
-    p, q = arrays(p, q)
-    some = p >= np.finfo(float).tiny
+    p, q = (check_rows(name, table) for name, table in (("p", p), ("q", q)))
+    check_shape("q", q, p.shape)
+    some = p >= TINY
     x = np.divide(q - p, p, out=np.zeros(p.shape), where=some)
     ratio = np.divide(q, p, out=np.ones(p.shape), where=some)
     with np.errstate(divide="ignore"):
         log_ratio = np.where(np.abs(x) < 0.5, np.log1p(x), np.log(ratio))
-    return np.where(some, p * (x - log_ratio), q).sum(1)
+    return kl_terms(np.where(some, p, 0), q, log_ratio).sum(1)
 
 
 def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
@@ -53,7 +55,7 @@ def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
     A state that π never visits does not count, whatever its KL.
     """
     visited = exact.visitation(mdp, pi)[:-1]
-    return float(visited @ np.where(visited > 0, kl(p, q), 0.0))
+    return float(product(visited, kl(p, q)).sum())
 
 
 def penalty(mdp: TabularMDP, pi: Array) -> float:
@@ -74,18 +76,18 @@ def lower_bound(mdp: TabularMDP, pi_new: Array, pi: Array) -> float:
 
     Where C = 0 (γ = 0) L is the difference itself, whatever the KL; where KL = 0 no C counts.
     """
-    c, largest = penalty(mdp, pi), float(kl(pi_new, pi).max())
-    return surrogate(mdp, pi_new, pi) - (c * largest if c and largest else 0.0)
+    largest = kl(pi_new, pi).max()
+    return surrogate(mdp, pi_new, pi) - float(product(penalty(mdp, pi), largest))
 
 
 def improve(mdp: TabularMDP, pi: Array) -> Array:
     """E36 argmax_π̃ of the lower bound (S, A), over all tables of probabilities.
 
-    For a radius κ the best table with KL(π̃‖π)[s] ≤ κ tilts each state: π̃ ∝ π e^{βA} with KL = κ
-    (or is greedy); what is left is the maximum over κ of L − Cκ, which is concave, near
-    κ₀ = ℓ²/2C², that of L ≈ √(2κ) ℓ with ℓ = Σ_s Σ_t γ^t P(s_t = s) std_{a∼π} A^π(s, a).
+    For a radius κ the best table with KL(π̃‖π)[s] ≤ κ tilts each state, π̃ ∝ π e^{β_s A} with KL = κ
+    (or is greedy). What is left is the maximum over κ of L − Cκ, which is concave: there C is
+    dL/dκ = Σ_s Σ_t γ^t P(s_t = s) / β_s, as 1/β_s is the multiplier of state s.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import brentq
 
     pi = check_pi(mdp, pi)
     advantage, c = exact.advantages(mdp, pi), penalty(mdp, pi)
@@ -93,33 +95,40 @@ def improve(mdp: TabularMDP, pi: Array) -> Array:
     if c == 0:  # L is the difference itself
         new = np.eye(mdp.num_actions)[advantage.argmax(1)]
         return new if lower_bound(mdp, new, pi) > 0 else pi
-    unit = float(np.abs(advantage).max())
-    slope = float(visited @ np.sqrt((pi * (advantage / unit) ** 2).sum(1)))  # ℓ, its mean is 0
-    if not (slope > 0 and np.isfinite(c)):
+    unit = spread(pi, advantage)
+    matters = visited[:, None] * unit > 0
+    if not (matters.any() and np.isfinite(c)):
         return pi
-    middle = 2 * np.log(slope / (c / unit)) - np.log(2)  # log κ₀
 
-    def bound(log_radius: float) -> float:
-        radius = float(np.exp(log_radius))
-        tilted = within(pi, advantage, radius)
-        return c / unit * radius - float(visited @ (tilted * (advantage / unit)).sum(1))
+    def log_slope(log_radius: float) -> float:
+        """log dL/dκ − log C, which falls from the smallest radius to that of the greedy table."""
+        log_beta = within(pi, advantage, float(np.exp(log_radius)))
+        terms = np.log(visited[:, None] * unit, where=matters, out=np.full(unit.shape, -np.inf))
+        return float(np.logaddexp.reduce(terms - log_beta, axis=None) - np.log(c))
 
-    best = minimize_scalar(
-        bound, bounds=(middle - 12, middle + 12), method="bounded", options={"xatol": 1e-3}
-    )
-    new = within(pi, advantage, float(np.exp(best.x)))
+    low, high = np.log(TINY), np.log(kl(tilted(pi, advantage, LOG_BETA), pi).max())
+    if log_slope(low) > 0:
+        low = high if log_slope(high) >= 0 else brentq(log_slope, low, high, xtol=1e-9)
+    new = tilted(pi, advantage, within(pi, advantage, float(np.exp(low))))
     return new if lower_bound(mdp, new, pi) > 0 else pi
 
 
-def tilted(pi: Array, advantage: Array, log_beta: Array | float) -> Array:
-    """π e^{βA} / Σ (S, A), β in units of 1/(max A − min A) of the actions that π takes.
-
-    log_beta: a number, or one a state (S, 1). Where no action matters it is π.
-    """
+def spread(pi: Array, advantage: Array) -> Array:
+    """max A − min A of the actions that π takes (S, 1)."""
     taken = pi > 0
     best = np.where(taken, advantage, -np.inf).max(1, keepdims=True)
-    below = np.where(taken, advantage - best, 0.0)
-    unit = -below.min(1, keepdims=True)
+    return best - np.where(taken, advantage, np.inf).min(1, keepdims=True)
+
+
+def tilted(pi: Array, advantage: Array, log_beta: Array | float) -> Array:
+    """π e^{βA} / Σ (S, A), β in units of 1/spread. Where no action matters it is π.
+
+    log_beta: a number, or one a state (S, 1).
+    """
+    taken, unit = pi > 0, spread(pi, advantage)
+    below = np.where(
+        taken, advantage - np.where(taken, advantage, -np.inf).max(1, keepdims=True), 0
+    )
     below = np.divide(below, unit, out=np.zeros(pi.shape), where=unit > 0)
     weight = pi * np.exp(np.exp(log_beta) * below)
     return weight / weight.sum(1, keepdims=True)
@@ -129,10 +138,10 @@ LOG_BETA = 60.0  # from e⁻⁶⁰, where nothing moves, to e⁶⁰, where only 
 
 
 def within(pi: Array, advantage: Array, radius: float) -> Array:
-    """π tilted with the largest β_s for which KL(·‖π)[s] ≤ radius, by bisection."""
+    """log β (S, 1) of the largest tilt of each state for which KL(·‖π)[s] ≤ radius, bisected."""
     low, high = np.full((len(pi), 1), -LOG_BETA), np.full((len(pi), 1), LOG_BETA)
-    for _ in range(80):
+    for _ in range(60):  # to the last digit
         middle = (low + high) / 2
         inside = kl(tilted(pi, advantage, middle), pi)[:, None] <= radius
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    return tilted(pi, advantage, low)
+    return low
