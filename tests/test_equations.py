@@ -255,3 +255,14 @@ def test_where_nothing_can_be_shown_verify_says_so_before_any_row(
     if scale == 1e100:
         np.savez(path, **arrays, reward=1e60 * np.sign(reward), gamma=0.9)
         assert verify.main([str(path)]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.equation("E38")
+def test_verify_at_discounts_that_hide_what_matters(capsys):
+    """States whose actions matter 10²⁸ times less than others; γ^t of six steps is no number."""
+    for gamma in ("1e-2", "1e-3", "1e-6"):
+        assert verify.main(["FrozenLake8x8-v1", "--gamma", gamma]) == 0
+        (row,) = re.findall(r"E38 .*\n(.*)", capsys.readouterr().out)
+        assert "gain 0.60" in row or gamma != "1e-2"  # of the most possible, not of less
+    assert verify.main(["FrozenLake-v1", "--gamma", "1e-100"]) == 2
+    assert "γ^t underflows before an action matters" in capsys.readouterr().err

@@ -22,7 +22,9 @@ def check_worth(mdp: TabularMDP, policy: Policy, theta: Array) -> None:
             f"variances need its fourth power, got {largest:g}: take another unit"
         )
     if not exact.policy_gradient(mdp, policy, theta).any():
-        why = "no reward within a step of the start" if mdp.gamma == 0 else "no action matters"
+        matters = exact.advantages(mdp, policy.probs(theta, mdp.features)).any()
+        why = "γ^t underflows before an action matters" if matters else "no action matters"
+        why = "no reward within a step of the start" if mdp.gamma == 0 else why
         raise ValueError(
             f"table: expected a ∇J that is not 0, got 0 with γ = {mdp.gamma:g}, as {why}: there is "
             "nothing to verify; take another γ or start"

@@ -36,6 +36,10 @@ class Gaussian:
     def check_actions(self, actions: Array, leading: tuple[int, ...]) -> None:
         """Raise ValueError unless actions are finite numbers of shape (*leading, d)."""
         actions = array(actions)
+        if actions.shape == leading and self.d == 1:
+            raise ValueError(
+                f"actions: expected shape {(*leading, 1)}, got {leading}: take actions[..., None]"
+            )
         check_shape("actions", actions, (*leading, self.d))
         check_finite("actions", actions)
 

@@ -50,7 +50,10 @@ class MultiSoftmax:
         actions = array(actions)
         check_shape("actions", actions, (*leading, len(self.nvec)))
         if actions.dtype.kind not in "iu":
-            raise ValueError(f"actions: expected whole numbers, got dtype {actions.dtype}")
+            raise ValueError(
+                f"actions: expected whole numbers, got dtype {actions.dtype}: take "
+                "actions.astype(int)"
+            )
         outside = ((actions < 0) | (actions >= np.array(self.nvec))).any(-1)
         if outside.any():
             raise ValueError(
