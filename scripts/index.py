@@ -119,7 +119,8 @@ def index() -> str:
         ), ""]  # fmt: skip
 
     lines = [HEAD]
-    for section, statements in groupby(EQUATIONS, lambda x: x.section):
+    in_order = sorted(EQUATIONS, key=lambda x: x.section)  # one that came later has its id last
+    for section, statements in groupby(in_order, lambda x: x.section):
         lines += [f"## {section}\n", *rows(statements)]
     lines += ["## What the slides get wrong, or leave loose\n", *rows(ERRATA)]
     lines += ["## What the footnotes ask\n", "| footnote | question | answer | shown by |\n"

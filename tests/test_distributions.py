@@ -302,7 +302,7 @@ def test_actions_in_other_forms_are_refused_with_what_to_do():
         head.check_actions(np.zeros(4), (4,))
     with pytest.raises(ValueError, match=r"got dtype float64: take actions.astype\(int\)"):
         MultiSoftmax((2, 3)).check_actions(np.zeros((4, 2)), (4,))
-    with pytest.raises(ValueError, match=r"expected shape \(4, 1\), got \(4,\): take actions\[..., N"):
+    with pytest.raises(ValueError, match=r"expected shape \(4, 1\), got \(4,\): take actions\["):
         Gaussian(1).check_actions(np.zeros(4), (4,))
 
 

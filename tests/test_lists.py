@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from minipg.algorithms.loop import AdamSettings
+from minipg.commands.options import ALGORITHMS
 from minipg.estimators.action_critics import make_critic
 from minipg.estimators.critics import value_critic
 from minipg.estimators.groups import rloo
@@ -307,7 +308,7 @@ def algorithm_cases(w):
         return state.theta, record
 
     cases = {}
-    for name in ("acktr", "actor_critic", "cem", "npg", "ppo", "reinforce", "trpo"):
+    for name in ALGORITHMS:
         module = importlib.import_module(f"minipg.algorithms.{name}")
         cases[name] = {"envs": w.envs, "policy": w.policy, "start": w.theta, "steps": 9,
                        "settings": module.Settings(), "rng": w.rng, "then": first}  # fmt: skip
@@ -543,8 +544,7 @@ def test_what_is_made_of_a_count(name):
             make(wrong)
 
 
-@pytest.mark.parametrize("module", ["acktr", "actor_critic", "cem", "npg", "ppo", "reinforce",
-                                    "trpo"])  # fmt: skip
+@pytest.mark.parametrize("module", ALGORITHMS)
 def test_an_algorithm_s_options_are_python_s_own(module):
     kind = importlib.import_module(f"minipg.algorithms.{module}").Settings
     for field in dataclasses.fields(kind):

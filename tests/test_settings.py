@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minipg.algorithms import acktr, actor_critic, cem, npg, ppo, reinforce, trpo
+from minipg.commands.options import ALGORITHMS
 from minipg.steps.kfac import Factors, average
 
 LOOP = {"gamma": 0.99, "lam": 0.95, "n_steps": 64}
@@ -38,6 +39,12 @@ OWN = {(acktr, "damping"): (np.finfo(float).tiny, None), (npg, "damping"): (0, N
        (ppo, "clip"): (1e-9, 1 - 1e-9)}  # fmt: skip
 NUMBERS = [(module, name) for module, defaults in DEFAULTS.items()
            for name, value in defaults.items() if not isinstance(value, bool | str)]  # fmt: skip
+
+
+def test_every_algorithm_s_defaults_are_here():
+    assert {module.__name__ for module in DEFAULTS} == {
+        loop.__module__ for loop, _ in ALGORITHMS.values()
+    }
 
 
 @pytest.mark.parametrize("module", DEFAULTS, ids=lambda m: m.__name__.split(".")[-1])

@@ -1,4 +1,4 @@
-"""Section 5, the theory: E26, E28–E37, errata 3, 6 and 8, a footnote."""
+"""Section 5, the theory: E26, E28–E37, a footnote."""
 
 import numpy as np
 
