@@ -288,3 +288,15 @@ def test_a_start_and_a_policy_that_were_computed_are_cleaned():
     assert exact.visitation(mdp, pi).sum() == pytest.approx(1, rel=1e-12)
     policy_never = exact.logit_gradient(mdp, pi)
     assert (policy_never[:, 1] == 0).all()
+
+
+@pytest.mark.equation("E30")
+def test_the_visits_of_games_that_never_end_are_a_distribution():
+    """What is left for the end is 0, never −1e-16."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        transition = rng.dirichlet(np.ones(3), (3, 2))
+        mdp = TabularMDP.from_arrays(transition, np.ones((3, 2)), rng.dirichlet(np.ones(3)), 0.9)
+        visited = exact.visitation(mdp, draw_pi(mdp, rng))
+        assert visited.min() >= 0
+        assert visited.sum() == pytest.approx(1, rel=1e-12)

@@ -679,3 +679,17 @@ def test_the_loop_hands_the_update_scaled_gae_of_the_critic_before_its_refit(see
         assert record["entropy"] == pytest.approx(policy.entropy(theta, samples.obs).mean())
         phi, state = fit_values(critic, phi, state, samples.obs, target, 2, 9, 0.003, rng)
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize("unit", [2.0**-75, 2.0**66])
+@pytest.mark.equation("E44")
+def test_the_curvature_of_a_step_in_single_precision_is_a_number(unit):
+    """xᵀHx is unit², 1e-45 or 1e40, past what float32 holds: in float64 it is not."""
+    policy, theta = softmax_policy(2, 2), np.ones(6, np.float32)
+    obs = np.random.default_rng(0).standard_normal((9, 2))
+    g = np.random.default_rng(1).standard_normal(6).astype(np.float32)
+    (x, plain), (large, scaled) = (
+        natural_gradient(policy, theta, obs, g * np.float32(u), 0.5, "cg", 9) for u in (1, unit)
+    )
+    np.testing.assert_array_equal(large, x * np.float32(unit))
+    assert scaled == plain * unit**2
