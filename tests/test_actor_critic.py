@@ -545,6 +545,8 @@ def test_absorbed_statistics_act_on_raw_observations(drawn, rng):
     expected = policy.forward(theta, (obs - mean) / std)[0]
     np.testing.assert_allclose(policy.forward(absorbed, obs)[0], expected, rtol=1e-8, atol=1e-9)
     np.testing.assert_array_equal(theta, before)
+    with pytest.raises(ValueError, match="std: expected a number above 0, got 0"):
+        absorb_normalization(policy, theta, mean, np.zeros(size))
 
 
 @pytest.mark.parametrize("kind", ["v", "q"])

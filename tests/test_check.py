@@ -110,3 +110,10 @@ def test_check_mean_is_the_same_in_every_unit(unit):
         assert got.accepted == plain.accepted == accepted
         assert got.distance == pytest.approx(plain.distance * unit, rel=1e-9)
         assert got.radius == pytest.approx(plain.radius * unit, rel=1e-9)
+
+
+def test_the_mean_of_what_does_not_vary_is_right_to_rounding():
+    """Samples that are all 1 + 1e-9 have no mean of 1; of 1 + 1e-13 rounding may make them."""
+    for off, accepted in ((1e-9, False), (1e-13, True)):
+        samples = np.full((100, 1), 1 + off)
+        assert check_mean(samples, np.ones(1), np.zeros(1), 0.01).accepted == accepted

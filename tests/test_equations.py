@@ -294,5 +294,14 @@ def test_verify_at_discounts_that_hide_what_matters(capsys):
         assert verify.main(["FrozenLake8x8-v1", "--gamma", gamma]) == 0
         (row,) = re.findall(r"E38 .*\n(.*)", capsys.readouterr().out)
         assert "gain 0.60" in row or gamma != "1e-2"  # of the most possible, not of less
-    assert verify.main(["FrozenLake-v1", "--gamma", "1e-100"]) == 2
-    assert "γ^t underflows before an action matters" in capsys.readouterr().err
+    for gamma, message in (
+        ("1e-100", "γ^t underflows before an action matters"),
+        ("1e-45", "expected a ∇J of 1e-150 or more, as claims need its square"),
+    ):
+        assert verify.main(["FrozenLake-v1", "--gamma", gamma]) == 2
+        assert message in capsys.readouterr().err
+    stay = np.eye(2)[:, None].repeat(2, 1)
+    mdp = TabularMDP.from_arrays(stay, np.array([[0, 1], [0, 1e-310]]), np.full(2, 0.5), 0.5)
+    p = dataclasses.replace(problem(), mdp=mdp, policy=softmax_policy(2, 2), theta=np.zeros(6))
+    row = claim_of("trust_region_problem").compare(p)
+    assert row.error <= row.tolerance

@@ -18,9 +18,10 @@ from minipg.estimators.importance import (
 )
 from minipg.estimators.returns import discounts, reward_to_go
 from minipg.estimators.score_function import gradient, gradients
+from minipg.estimators.surrogate import clipped_surrogate
 from minipg.experience import enumeration
 from minipg.experience.batch import Batch, columns, moments
-from minipg.policies.build import softmax_policy
+from minipg.policies.build import gaussian_policy, softmax_policy
 from minipg.truth.contract import exact_moments
 
 
@@ -185,3 +186,21 @@ def test_fits_do_not_depend_on_the_unit_of_the_features(unit):
     for fit in (lambda u: lstd(features * u, following * u, y, weight, 0.9),
                 lambda u: least_squares(features * u, y, weight)):  # fmt: skip
         np.testing.assert_allclose(fit(unit) * unit, fit(1.0), rtol=1e-9)
+
+
+def test_weights_whose_sum_overflows_are_normalised():
+    np.testing.assert_array_equal(self_normalized(np.full(3, 1e308)), np.ones(3))
+
+
+def test_psi_of_0_counts_for_nothing_and_one_that_is_no_number_in_single_precision_is_refused():
+    """The score of an action of 1e200 is infinite: 0 · ∞."""
+    policy, theta, obs = gaussian_policy(1, 1), np.zeros(3), np.ones((2, 1))
+    actions, psi = np.array([[1.0], [1e200]]), np.array([2.0, 0.0])
+    expected = policy.weighted_score(theta, obs[:1], actions[:1], psi[:1])
+    with np.errstate(over="ignore"):  # log π of such an action is −∞
+        np.testing.assert_array_equal(policy.weighted_score(theta, obs, actions, psi), expected)
+        log_prob = policy.log_prob(theta, obs, actions)
+        _, gradient, _ = clipped_surrogate(policy, theta, obs, actions, log_prob, psi, 0.2)
+    np.testing.assert_allclose(gradient, expected / 2)
+    with pytest.raises(ValueError, match="psi, in the float32 of θ: expected finite"):
+        policy.weighted_score(theta.astype("f4"), obs, np.ones((2, 1)), np.array([1e39, 0]))

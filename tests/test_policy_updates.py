@@ -136,13 +136,14 @@ def test_the_step_of_a_trust_region_does_not_depend_on_the_unit_of_the_rewards(
     policy = softmax_policy(2, 2)
     theta = np.ones(6, dtype)
     samples = draw_samples(policy, theta, np.random.default_rng(0))
-    steps = [
+    (step, _, plain), (same, _, scaled) = (
         module.update(policy, theta, samples._replace(psi=samples.psi.astype(dtype) * unit),
-                      module.Settings(), None, None)[0]
+                      module.Settings(), None, None)
         for unit in (dtype(1), dtype(scale))
-    ]  # fmt: skip
-    np.testing.assert_array_equal(*steps)
-    assert np.abs(steps[0] - theta).max() > 1e-3
+    )  # fmt: skip
+    np.testing.assert_array_equal(step, same)
+    assert np.abs(step - theta).max() > 1e-3
+    assert scaled["gradient_norm"] == plain["gradient_norm"] * scale
 
 
 def first_state(module, theta):

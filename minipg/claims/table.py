@@ -11,6 +11,7 @@ from minipg.validate import Array
 
 MOST_TRAJECTORIES, MOST_STARTS = 15_000, 20
 SMALLEST, LARGEST = 1e-60, 1e60  # of the largest reward: its fourth power is a number
+LEAST = 1e-150  # of ∇J: so is its square
 
 
 def check_worth(mdp: TabularMDP, policy: Policy, theta: Array) -> None:
@@ -21,7 +22,13 @@ def check_worth(mdp: TabularMDP, policy: Policy, theta: Array) -> None:
             f"table: expected a largest reward from {SMALLEST:g} to {LARGEST:g}, as claims about "
             f"variances need its fourth power, got {largest:g}: take another unit"
         )
-    if not exact.policy_gradient(mdp, policy, theta).any():
+    gradient = float(np.abs(exact.policy_gradient(mdp, policy, theta)).max())
+    if 0 < gradient < LEAST:
+        raise ValueError(
+            f"table: expected a ∇J of {LEAST:g} or more, as claims need its square, got "
+            f"{gradient:.2g} with γ = {mdp.gamma:g}: take a larger γ"
+        )
+    if not gradient:
         matters = exact.advantages(mdp, policy.probs(theta, mdp.features)).any()
         why = "γ^t underflows before an action matters" if matters else "no action matters"
         why = "no reward within a step of the start" if mdp.gamma == 0 else why

@@ -12,6 +12,7 @@ from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
 from minipg.commands.options import as_option, settings_of
 from minipg.experience.environments import Envs, make_envs, policy_for
 from minipg.policies.policy import Policy
+from minipg.validate import check_range
 
 
 def environments(args: argparse.Namespace, num_envs: int, mode: str | None, **more: Any) -> Envs:
@@ -86,6 +87,14 @@ def check_time_limit(args: argparse.Namespace, envs: Envs) -> None:
         steps = 200 if isinstance(space, Discrete) else 1000
         raise ValueError(f"--max-episode-steps: expected for {args.env}, which has no time limit: "
                          f"--max-episode-steps {steps}, say")  # fmt: skip
+
+
+def threshold_of(envs: Envs) -> float | None:
+    """The return at which the environment counts as solved; ValueError where it is no number."""
+    spec = envs.unwrapped.spec
+    if spec is None or spec.reward_threshold is None:
+        return None
+    return check_range(f"reward_threshold of {spec.id}", spec.reward_threshold)
 
 
 def hint(args: argparse.Namespace, envs: Envs) -> list[str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
 from minipg.files import write_whole
 from minipg.policies.policy import Policy
-from minipg.validate import Array
+from minipg.validate import Array, check_range
 
 SUFFIXES = (".gif", ".png", ".webp")
 HEADLESS = {"mujoco": "MUJOCO_GL=egl", "pygame": "SDL_VIDEODRIVER=dummy"}  # by what draws
@@ -50,15 +51,16 @@ def headless(error: BaseException) -> str:
 def film(args: argparse.Namespace, policy: Policy, theta: Array, path: Path) -> None:
     """Write one episode as a moving picture; ValueError where the environment draws none."""
     image = cli.need("PIL.Image", "--video")
-    modes = environments(args, 1, "sync").metadata.get("render_modes", [])
-    if "rgb_array" not in modes:
+    declared = environments(args, 1, "sync").metadata
+    modes, rate = declared.get("render_modes", []), declared.get("render_fps", 30)
+    if not isinstance(modes, Sequence) or "rgb_array" not in modes:
         raise ValueError(f"--video: expected an environment that draws rgb_array, got {modes}")
+    check_range(f"--video: render_fps of {args.env}", rate, 1e-3, 1e3)
     try:
         envs = Film(environments(args, 1, "sync", render_mode="rgb_array"), image)
         play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 2]))
     except Exception as error:  # whatever draws; it says what to install
         raise ValueError(f"--video: {type(error).__name__}: {error}{headless(error)}") from error
-    rate = envs.metadata.get("render_fps", 30)
     first, *others = envs.frames
     envs.close()
     write_whole(path, lambda file: first.save(file, path.suffix[1:], save_all=True, loop=0,

@@ -15,7 +15,8 @@ import numpy as np
 
 from minipg.algorithms.state import State, environment_state, restore_environments
 from minipg.commands import cli, progress, runs, writer
-from minipg.commands.environments import hint, prepare
+from minipg.commands.afterword import remarks
+from minipg.commands.environments import hint, prepare, threshold_of
 from minipg.commands.evaluate import evaluate, figures
 from minipg.commands.failures import abandon, reason
 from minipg.commands.lock import hold
@@ -42,8 +43,7 @@ def train(
     if saved is None:
         writer.check_new(folder, out)
     envs, scaler, policy, settings = prepare(args)
-    spec = envs.unwrapped.spec
-    threshold = spec.reward_threshold if spec else None
+    threshold = threshold_of(envs)
     rng, began = np.random.default_rng(args.seed), time.perf_counter()
     log = writer.Writer(folder, policy)
     start: Any
@@ -143,6 +143,8 @@ def train(
         log.release()
     if not quiet:
         print(summary(args, result))
+        for line in remarks(args, settings, runs.read_run(folder)[1]):
+            print(line)
         print(f"run folder: {out}")
     return 0
 

@@ -35,8 +35,8 @@ def least_squares(features: Array, target: Array, weight: Array) -> Array:
     it is H⁻¹∇J, the natural gradient (Kakade 2001).
     """
     features, target, weight = arrays(features, target, weight)
-    unit, root = power_of_two(features), np.sqrt(weight)
-    return np.linalg.lstsq(features / unit * root[:, None], target * root, rcond=1e-10)[0] / unit
+    root = np.sqrt(weight)
+    return np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)[0]
 
 
 def lstd(

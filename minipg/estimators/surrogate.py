@@ -64,7 +64,7 @@ def clipped_surrogate(
     check_shape("psi", psi, obs.shape[:-1])
     check_finite("psi", psi)
     eta, tape = policy.forward(theta, obs)
-    with np.errstate(over="ignore"):  # an infinite ρ is clipped, or refused below
+    with np.errstate(over="ignore", invalid="ignore"):  # such a ρ is clipped, or refused below
         rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
     up = psi > 0
     bound = np.where(up, 1 + clip, 1 - clip)  # that of the two which the minimum may take

@@ -83,6 +83,7 @@ def check_rounds(mdp: TabularMDP) -> None:
         -(reward + 1e-6 * np.abs(reward)),
         A_eq=sp.vstack([flow, np.ones((1, len(at)))]),
         b_eq=np.append(np.zeros(mdp.num_states), 1),
+        method="highs-ds",
     )
     if -best.fun > 1e-9:
         state = at[best.x.argmax()] // mdp.num_actions
@@ -98,6 +99,4 @@ def _ended(mdp: TabularMDP, pi: Array) -> Array:
         return mdp.terminated
     stuck = np.zeros(mdp.num_states, bool)
     stuck[mdp.never_ends(pi)] = True
-    if np.any(pays(mdp)[stuck] & (pi[stuck] > 0)):
-        raise ValueError("mdp: expected values that converge, without discount they do not")
     return mdp.terminated | stuck[mdp.row // mdp.num_actions]
