@@ -377,7 +377,8 @@ def test_a_table_that_a_spreadsheet_changed_is_not_written_over(tmp_path, capsys
     (run / "progress.csv").write_bytes(text)
     assert train.main(["--resume", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert f"{run}/progress.csv: expected the columns env_steps, " in error
+    assert f"{run}: expected a run folder, got ValueError(" in error
+    assert "16;" in error
     assert (run / "progress.csv").read_bytes() == text
 
 

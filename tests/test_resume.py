@@ -351,7 +351,7 @@ def edit(path, change):
         (lambda run: np.savez(run / "state.npz", json=np.array("3")), "the state of a run"),
         (lambda run: save_tree(run / "state.npz", {**load_tree(run / "state.npz"), "format": 0}),
          "expected the state of a run, format 1"),
-        (lambda run: os.truncate(run / "progress.csv", 100), "progress.csv: expected"),
+        (lambda run: os.truncate(run / "progress.csv", 100), "expected a run folder"),
         (lambda run: (run / "progress.csv").unlink(), "progress.csv"),
         (lambda run: (run / "result.json").write_text("{}"), "it is finished"),
     ],

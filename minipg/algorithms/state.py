@@ -6,6 +6,7 @@ Nothing of a file is executed: it holds plain arrays and one JSON text, never a 
 import json
 from collections import deque
 from copy import copy
+from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,16 +74,28 @@ def _unpack(tree: Any, arrays: dict[str, Array]) -> Any:
     return fields if kind == "dict" else RECORDS[kind](**fields)
 
 
+def _digest(arrays: dict[str, Array]) -> str:
+    """Of all arrays, their names and kinds: an edited file is told from one that was written."""
+    digest = sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
 def save_tree(path: Path, tree: Any) -> None:
     """Write nested dicts, tuples and the records above of arrays and numbers; whole or not."""
     arrays: dict[str, Any] = {}
-    text = json.dumps(_pack("tree", tree, arrays))
-    write_whole(path, lambda file: np.savez(file, json=np.array(text), **arrays))
+    arrays["json"] = np.array(json.dumps(_pack("tree", tree, arrays)))
+    digest = np.array(_digest(arrays))
+    write_whole(path, lambda file: np.savez(file, digest=digest, **arrays))
 
 
 def load_tree(path: Path) -> Any:
-    """What save_tree wrote, to the bit; ValueError if the file is not whole or not such."""
+    """What save_tree wrote, to the bit; ValueError if the file is not whole or another one."""
     arrays = read_npz(path, "json")
+    if str(arrays.pop("digest", "")) != _digest(arrays):
+        raise ValueError(f"{path}: expected the state of a run as minipg wrote it, got one edited "
+                         "since, or of another version: train anew")  # fmt: skip
     try:
         return _unpack(json.loads(str(arrays["json"])), arrays)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -10,6 +10,7 @@ presets      … the settings that solve an environment
 environments … the environments its options ask for
 resume       … a run folder taken up again
 until        … --until: the return that ends a run
+afterword    … what its record shows at the end
 evaluate     minipg evaluate: fresh episodes of a trained policy
 film         … one of them as a moving picture
 sweep        minipg sweep: many runs and their table

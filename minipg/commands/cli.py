@@ -65,6 +65,7 @@ class Parser(argparse.ArgumentParser):
         return found, unknown
 
     def error(self, message: str) -> NoReturn:
+        message = message.replace("ignored explicit argument", "expected no value, got")
         self.exit(2, f"{self.prog}: {message}; see {self.see}\n")
 
 

@@ -14,7 +14,8 @@ def reason(error: BaseException, go_on: str, lengths: list[str]) -> str:
     place, text = traceback.extract_tb(error.__traceback__)[-1], str(error)
     if isinstance(error, Fault):
         return text + go_on
-    if type(error) is ValueError and Path(place.filename).is_relative_to(OURS):
+    ours = Path(place.filename).is_relative_to(OURS) and "expected" in text
+    if type(error) is ValueError and ours:
         if ": expected finite numbers" in text and not text.startswith(("obs", "reward")):
             text += f"; the training diverged: a smaller {' or '.join(lengths)}?"
         return text

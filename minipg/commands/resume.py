@@ -54,6 +54,8 @@ def interrupted(
     if missing := sorted(set(vars(args)) - set(config)):
         raise ValueError(f"{folder}: expected a run of this version, config.json lacks {missing}")
     saved = runs.read_checkpoint(folder)
+    if saved["csv_bytes"]:  # what is not whole shows here, before anything is written
+        runs.read_table(folder, saved["csv_bytes"])
     if steps is not None:
         done = saved["state"].env_steps
         if steps <= done:

@@ -63,20 +63,24 @@ def read_returns(folder: Path, saved: dict[str, Any]) -> list[tuple[float, float
     return list(zip(table["episodes"], table["mean_return"], strict=True))[: saved["iterations"]]
 
 
-def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """All of config.json and the columns of progress.csv; ValueError if it is no run folder."""
-    config = read_config(folder)
-    wanted = {"algorithm", "env", "seed", "threshold"} - set(config)
+def read_table(folder: Path, size: int | None = None) -> dict[str, Array]:
+    """The columns of progress.csv, of its first `size` bytes; ValueError where it is none."""
+    path = folder / "progress.csv"
     try:
-        with (folder / "progress.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(path.read_bytes()[:size].decode().splitlines()))
         if not rows:
             raise ValueError("no rows")
-        columns = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-        wanted |= {"env_steps", "mean_return", "seconds"} - set(columns)
-        if wanted:
-            raise LookupError(f"no {', '.join(sorted(wanted))}")
-        return config, columns
+        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ValueError(f"{folder}: expected a run folder, got {error!r} of progress.csv"
                          ) from error  # fmt: skip
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """All of config.json and the columns of progress.csv; ValueError if it is no run folder."""
+    config, columns = read_config(folder), read_table(folder)
+    wanted = {"algorithm", "env", "seed", "threshold"} - set(config)
+    wanted |= {"env_steps", "mean_return", "seconds"} - set(columns)
+    if wanted:
+        raise ValueError(f"{folder}: expected a run folder, it has no {', '.join(sorted(wanted))}")
+    return config, columns

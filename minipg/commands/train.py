@@ -143,7 +143,7 @@ def train(
         log.release()
     if not quiet:
         print(summary(args, result))
-        for line in remarks(args, settings, runs.read_run(folder)[1]):
+        for line in remarks(args, settings, folder / "progress.csv"):
             print(line)
         print(f"run folder: {out}")
     return 0

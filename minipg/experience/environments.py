@@ -13,7 +13,7 @@ from gymnasium.wrappers.vector import (
     RescaleAction,
 )
 
-from minipg.experience.guard import Guard, VectorGuard, Wrapper
+from minipg.experience.guard import Guard, VectorGuard, Wrapper, raised
 from minipg.policies.build import policy_with
 from minipg.policies.policy import Policy
 from minipg.policies.registry import head_for
@@ -49,11 +49,17 @@ def make_envs(
             import_module(module)
         spec = gym.registry.get(name)  # those that step themselves take no wrapper of a copy
         alone = mode is not None or (spec is not None and spec.vector_entry_point is None)
-        guards: dict[str, Any] = {"wrappers": [Guard]} if alone else {}
+        guards: dict[str, Any] = {}
+        if alone:  # Gymnasium's own check refuses what nobody uses
+            guards = {"wrappers": [Guard], "disable_env_checker": True}
         envs = gym.make_vec(env_id, num_envs, mode, **guards, **limit, **(env_kwargs or {}))
-    except (Exception, SystemExit) as error:  # of the environment's own code, any
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of the environment's own code, any
         made = f"env {env_id!r}" + (f" with {env_kwargs}" if env_kwargs else "")
-        raise ValueError(f"{made}: {type(error).__name__}: {error}") from error
+        own, text = raised(error)
+        text = f"being made it {text}" if own else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{made}: {text}") from error
     return adapt(envs, rescale_actions)
 
 

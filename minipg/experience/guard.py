@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Box, Dict, Space, Tuple
-from gymnasium.vector import AsyncVectorEnv
+from gymnasium.spaces import Box, Space
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
+from minipg.experience.declared import fits, shown
 from minipg.validate import NUMBERS, Array
 
 SECONDS = 600.0  # within which a worker process answers
@@ -37,19 +38,27 @@ class Fault(ValueError):
 def called(what: str, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
     """The function's result; Fault for whatever it raises (it may even exit), Ctrl-C excepted.
 
-    The message is a text: what was raised need not be fit to leave its process.
+    The message is a text: what was raised need not be fit to leave its process. What it changes
+    of NumPy's handling of errors is put back.
     """
     try:
-        return function(*args, **more)
+        with np.errstate():
+            return function(*args, **more)
     except (KeyboardInterrupt, Fault):
         raise
     except BaseException as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [f for f in frames if not any(map(Path(f.filename).is_relative_to, LIBRARIES))]
-        at = (own or frames)[-1]
+        own, text = raised(error)
         wanted = "" if own else f"; expected of reset {RESET}, of step {STEP}"
-        raise Fault(f"environment: {what} raised {type(error).__name__}: {error} "
-                    f"({at.filename}:{at.lineno}){wanted}") from error  # fmt: skip
+        raise Fault(f"environment: {what} {text}{wanted}") from error
+
+
+def raised(error: BaseException) -> tuple[bool, str]:
+    """Whether a stranger's code raised it, no library's, and what it was and where, in words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not any(map(Path(f.filename).is_relative_to, LIBRARIES))]
+    at, text = (own or frames)[-1], " ".join(str(error).split())
+    text = f"{text[:300]} …" if len(text) > 300 else text
+    return bool(own), f"raised {type(error).__name__}: {text} ({at.filename}:{at.lineno})"
 
 
 def answered(what: str, ask: Callable[..., Any], wait: Callable[..., Any], *args: Any,
@@ -73,34 +82,20 @@ def closed(what: str, close: Callable[..., Any], **more: Any) -> None:
         warnings.warn(f"{error}: ignored", stacklevel=2)
 
 
-def fits(space: Space[Any], obs: Any) -> bool:
-    """Whether an observation is of its space; a Box's bounds are not held against it."""
-    if isinstance(space, Box):
-        try:
-            array = np.asarray(obs)
-        except ValueError:  # rows of unlike length
-            return False
-        return array.shape == space.shape and array.dtype.kind in "biuf"
-    if isinstance(space, Dict):
-        return isinstance(obs, dict) and obs.keys() == space.keys() and all(
-            fits(space[key], obs[key]) for key in space)  # fmt: skip
-    if isinstance(space, Tuple):
-        return (isinstance(obs, tuple) and len(obs) == len(space)
-                and all(map(fits, space, obs)))  # fmt: skip
-    return bool(called("observation", space.contains, obs))
-
-
-def _shown(value: Any) -> str:
-    """What came, short."""
-    shape = f"shape {value.shape}, " if isinstance(value, np.ndarray) else ""
-    return f"{shape}{' '.join(repr(value).split()):.80}"
-
-
 def check_tuple(what: str, got: Any, wanted: str) -> None:
     """Raise Fault unless as much came as is wanted."""
     if not isinstance(got, tuple) or len(got) != wanted.count(",") + 1:
         came = f"{len(got)} of them" if isinstance(got, tuple) else type(got).__name__
         raise Fault(f"environment: expected of {what} {wanted}, got {came}")
+
+
+def checked(space: Space[Any], obs: Any) -> Any:
+    """The observation; Fault unless it is of its space."""
+    if not called("observation", fits, space, obs):
+        array = isinstance(space, Box) and isinstance(obs, np.ndarray)
+        wanted = f"shape {space.shape}" if array and obs.shape != space.shape else f"one of {space}"
+        raise Fault(f"observation: expected {wanted}, got {shown(obs)}")
+    return obs
 
 
 class Guard(gym.Wrapper[Any, Any, Any, Any]):
@@ -114,10 +109,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         self.space = env.observation_space  # a wrapper's own is looked up through all the others
 
     def _observation(self, obs: Any) -> Any:
-        if not fits(self.space, obs):
-            raise Fault(f"observation: expected one of {self.space}, "
-                        f"got {_shown(obs)}")  # fmt: skip
-        return obs
+        return checked(self.space, obs)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -135,11 +127,11 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         if not isinstance(reward, NUMBERS) and (
             np.shape(reward) or np.asarray(reward).dtype.kind not in "biuf"
         ):
-            raise Fault(f"reward: expected a number, got {_shown(reward)}")
+            raise Fault(f"reward: expected a number, got {shown(reward)}")
         if not isinstance(terminated, FLAGS) or not isinstance(truncated, FLAGS):
             for name, flag in (("terminated", terminated), ("truncated", truncated)):
                 if np.shape(flag) or flag not in (0, 1):
-                    raise Fault(f"{name}: expected True or False, got {_shown(flag)}")
+                    raise Fault(f"{name}: expected True or False, got {shown(flag)}")
         return self._observation(obs), reward, bool(terminated), bool(truncated), {}
 
     def render(self) -> Any:
@@ -154,6 +146,11 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
 class VectorGuard(Wrapper):
     """Guard for all copies together, among them those that step themselves; info is dropped."""
 
+    def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any]):
+        super().__init__(env)
+        self.space = env.observation_space
+        self.guarded = type(env) in (SyncVectorEnv, AsyncVectorEnv)  # each copy is, or made by hand
+
     def _checked(self, name: str, value: Any, kinds: str) -> Array:
         array = np.asarray(value)
         if array.shape != (self.num_envs,) or array.dtype.kind not in kinds:
@@ -162,10 +159,7 @@ class VectorGuard(Wrapper):
         return array
 
     def _observation(self, obs: Any) -> Any:
-        space = self.observation_space
-        if isinstance(space, Box) and np.shape(obs) != space.shape:
-            raise Fault(f"observation: expected shape {space.shape}, got {np.shape(obs)}")
-        return obs
+        return obs if self.guarded else checked(self.space, obs)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """As the environments', checked."""

@@ -30,6 +30,7 @@ def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Array]:
     file = read_npz(path, "theta", "sizes", "head", "value_head")
     try:
         check_shape("sizes", file["sizes"], (None,))
+        check_shape("value_head", file["value_head"], ())
         network, value_head = MLP(file["sizes"].tolist()), bool(file["value_head"])
         outputs = network.sizes[-1] - value_head
         in_theta = file["theta"].size > network.num_params

@@ -64,7 +64,8 @@ def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
         try:
             env = gym.make(env)
         except (Exception, SystemExit) as error:  # of the environment's own code, any
-            raise ValueError(f"env: {type(error).__name__}: {error}") from error
+            raise ValueError("env: expected an environment with a table, as FrozenLake-v1, got "
+                             f"{type(error).__name__}: {error}") from error  # fmt: skip
     table = getattr(env.unwrapped, "P", None)
     start = getattr(env.unwrapped, "initial_state_distrib", None)
     if not isinstance(table, Mapping | Sequence) or not len(table) or start is None:
