@@ -1,6 +1,6 @@
 """Strangers' environments, options, tables, files and shells, against every command.
 
-python scripts/fuzz.py [--cases 5000] [--seed 0] [--processes 2]
+python scripts/fuzz.py [--cases 5000] [--seed 0] [--processes 2] [--stop]
 python scripts/fuzz.py --seed 0 --case 1234: one of them again
 
 A fifth of the cases are whole journeys: train, interrupted, taken up again, evaluated, drawn.
@@ -64,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=5000, help="how many (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="which (%(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="side by side (%(default)s)")
+    parser.add_argument("--stop", action="store_true", help="at the first that breaks")
     parser.add_argument("--case", type=int, help="this one alone, and what happened in it")
     args = parser.parse_args(argv)
     began, broken = time.perf_counter(), []
@@ -83,6 +84,9 @@ def main(argv: list[str] | None = None) -> int:
                 counts[kind] += 1
                 if text:
                     broken.append((number, kind, text))
+                if text and args.stop:
+                    pool.shutdown(cancel_futures=True)
+                    break
     for number, kind, text in broken:
         print(f"case {number}, {kind}: {text}")
     shown = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
