@@ -3,6 +3,7 @@
 Whatever changes a process is tried in one of its own.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from minipg import __version__, commands
+from minipg.algorithms import cem, npg, reinforce
 from minipg.commands import cli, estimators, evaluate, main, plot, say, sweep, train
+from minipg.commands.afterword import remarks
 from minipg.commands.process import in_run
 
 MINIPG = [sys.executable, "-m", "minipg"]
@@ -411,3 +414,33 @@ def test_a_pipe_of_another_s_that_breaks_is_no_reader_gone(monkeypatch, capfd):
 
     assert cli.run("minipg sweep", broken) == 2
     assert capfd.readouterr().err == "minipg sweep: [Errno 32] Broken pipe\n"
+
+
+def rows_of(tmp_path, **columns):
+    path = tmp_path / "progress.csv"
+    lines = [
+        ",".join(columns),
+        *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_the_end_of_a_training_says_what_its_record_shows(tmp_path):
+    """KL of ten times δ counts from there; a policy that stands still with a weak gradient."""
+    plain, normalized = (argparse.Namespace(normalize_rewards=x) for x in (False, True))
+    far = rows_of(tmp_path, kl=[0.01, 0.1, 0.11, 7], entropy=[0.7, 0.6, 0.5, 0.4],
+                  gradient_norm=[0.001] * 4)  # fmt: skip
+    (line,) = remarks(plain, npg.Settings(delta=0.01), far)
+    assert line == ("KL reached 7, above 10 δ in 2 of 4 iterations: --delta 0.001, or trpo, which "
+                    "refuses such steps")  # fmt: skip
+    assert remarks(plain, npg.Settings(delta=0.7), far) == []
+    still = {"entropy": [0.69, 0.5, 0.685], "gradient_norm": [1, 0.009, 0.001]}
+    (line,) = remarks(plain, reinforce.Settings(), rows_of(tmp_path, **still))
+    assert "from 0.69 to 0.685, its gradient was below 0.01 in 2 of 3 iterations" in line
+    assert line.endswith("--normalize-rewards")
+    assert remarks(normalized, reinforce.Settings(), rows_of(tmp_path, **still)) == []
+    for other in ({"entropy": [0.69, 0.5, 0.67]}, {"gradient_norm": [1, 0.02, 0.001]},
+                  {"entropy": [0.009, 0.1, 0.004]}):  # fmt: skip
+        assert remarks(plain, reinforce.Settings(), rows_of(tmp_path, **{**still, **other})) == []
+    assert remarks(plain, cem.Settings(), rows_of(tmp_path, env_steps=[1], std=[1.0])) == []

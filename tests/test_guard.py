@@ -13,6 +13,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
 
 from minipg.commands import evaluate, train
 from minipg.experience import guard
+from minipg.experience.declared import fits
 from minipg.experience.environments import adapt, make_envs, to_env
 
 DEEP = Dict({"a": Discrete(3), "b": Tuple([Box(-1, 1, (2,)), MultiDiscrete([2, 2])])})
@@ -94,7 +95,7 @@ WRONG = {
 
 @pytest.fixture(autouse=True)
 def own():
-    gym.register("Own-v0", Own, max_episode_steps=9, disable_env_checker=True)
+    gym.register("Own-v0", Own, max_episode_steps=9)
     yield
     gym.registry.pop("Own-v0")
 
@@ -288,3 +289,77 @@ def test_a_module_that_exits_is_one_line(tmp_path, monkeypatch, capsys):
     assert "env 'leaves:My-v0': being made it raised SystemExit: bye (" in error
     assert error.endswith("leaves.py:2)\n")
     assert "leaves" not in sys.modules
+
+
+def test_what_an_environment_sets_of_numpy_is_put_back():
+    """np.seterr(all="raise") in it would make an underflow of ours an error."""
+    WRONG["strict"] = lambda got: (np.seterr(all="raise"), got)[1]
+    with np.errstate(all="ignore"):
+        play(make_envs("Own-v0", 2, "sync", env_kwargs={"wrong": "strict"}))
+        assert np.geterr()["under"] == "ignore"
+
+
+@pytest.mark.parametrize(("raised", "message"), [
+    (ZeroDivisionError("by\nzero"), r"being made it raised ZeroDivisionError: by zero \(.*guard"),
+    (GeneratorExit(), r"being made it raised GeneratorExit: "),
+    (RuntimeError("x" * 999), r"being made it raised RuntimeError: x{300} … \("),
+])  # fmt: skip
+def test_what_making_an_environment_raises_is_told_with_its_place(monkeypatch, raised, message):
+    def make(self, *args, **more):
+        raise raised
+
+    monkeypatch.setattr(Own, "__init__", make)
+    with pytest.raises(ValueError, match=f"env 'Own-v0': {message}"):
+        make_envs("Own-v0", 2, "sync")
+
+
+@pytest.mark.parametrize(("space", "good", "bad"), [
+    (gym.spaces.Box(0, 5, (2,), np.int8), [1, 2], [300, 0]),
+    (gym.spaces.Box(0, 5, (2,), np.uint8), np.array([1, 2]), np.array([-1, 0])),
+    (gym.spaces.Box(0, 5, (2,), np.int64), [True, False], [0.5, 0]),
+    (gym.spaces.Box(-1, 1, (2,), np.float32), [1, 2], [1j, 2]),
+    (gym.spaces.Box(-1, 1, (2,), np.float16), np.ones(2), ["1", "2"]),
+    (gym.spaces.Box(-1, 1, (), np.float32), 0.5, [0.5]),
+    (gym.spaces.MultiBinary(2), np.array([1, 0]), np.array([np.nan, 0])),
+    (gym.spaces.MultiDiscrete([2, 3]), np.array([1, 2]), np.array([1, 3])),
+    (gym.spaces.Tuple([gym.spaces.Discrete(2)] * 2), (0, 1), (0, 2)),
+    (gym.spaces.Dict(a=gym.spaces.Box(0, 1, (1,))), {"a": [0.5]}, {"a": [0.5], "b": 1}),
+], ids=str)  # fmt: skip
+def test_numbers_of_another_kind_are_of_a_box_where_nothing_is_lost(space, good, bad):
+    """No integer that wraps, no fraction cut, no complex part dropped."""
+    assert fits(space, good)
+    assert not fits(space, bad)
+
+
+@pytest.mark.parametrize(("name", "value", "message"), [
+    ("reward_threshold", "high", "reward_threshold of Own-v0: expected a number, got 'high'"),
+    ("reward_threshold", float("nan"), "reward_threshold of Own-v0: expected a number, got nan"),
+])  # fmt: skip
+def test_what_an_environment_declares_is_checked_on_the_way_in(tmp_path, capsys, name, value,
+                                                              message):  # fmt: skip
+    setattr(gym.registry["Own-v0"], name, value)
+    assert train.main(["ppo", "Own-v0", "--out", str(tmp_path / "run")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("declared", "message"), [
+    ({"render_modes": None}, "expected an environment that draws rgb_array, got None"),
+    ({"render_fps": 0}, "render_fps of Own-v0: expected a number from 0.001 to 1000, got 0"),
+    ({"render_fps": "30"}, "render_fps of Own-v0: expected a number from 0.001 to 1000, got '30'"),
+])  # fmt: skip
+def test_frames_that_cannot_be_timed_are_refused_before_an_episode(
+    tmp_path, capsys, monkeypatch, declared, message
+):
+    run = tmp_path / "run"
+    assert train.main(["ppo", "Own-v0", "--steps=99", "--num-envs=2", "--n-steps=8",
+                       "--evaluation-episodes=0", "--out", str(run)]) == 0  # fmt: skip
+    monkeypatch.setattr(Own, "metadata", {"render_modes": ["rgb_array"]} | declared)
+    monkeypatch.setattr(Own, "step", raises(AssertionError("played")), raising=False)
+    film = tmp_path / "film.gif"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Gymnasium's own
+        assert evaluate.main([str(run), "--video", str(film)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert message in error
+    assert not film.exists()

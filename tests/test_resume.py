@@ -327,6 +327,24 @@ def test_rows_younger_than_the_state_are_cut_on_going_on(tmp_path):
     assert sorted(p.name for p in cut.iterdir()) == sorted(p.name for p in whole.iterdir())
 
 
+@pytest.mark.parametrize("name", ["tree.state.theta", "json"])
+def test_a_state_that_was_edited_is_refused(tmp_path, capsys, name):
+    """It is a whole .npz file of the right shapes; yet another run's digits."""
+    run = tmp_path / "run"
+    interrupt(run, PPO)
+    with np.load(run / "state.npz") as file:
+        arrays = dict(file)
+    value = arrays[name]
+    arrays[name] = value + 1 if value.dtype.kind == "f" else np.array(f"{value} ")
+    np.savez(run / "state.npz", **arrays)
+    before = (run / "progress.csv").read_bytes()
+    assert train.main(["--resume", str(run)]) == 2
+    assert "expected the state of a run as minipg wrote it, got one edited" in (
+        capsys.readouterr().err
+    )
+    assert (run / "progress.csv").read_bytes() == before
+
+
 def edit(path, change):
     config = json.loads(path.read_text())
     change(config)
