@@ -59,7 +59,7 @@ def test_every_page_is_linked():
 def test_every_path_and_command_in_a_page_is_there(page):
     for path in re.findall(r"`((?:minipg|scripts|tests|docs|\.ci)/[\w./]+)`", page.read_text()):
         assert (ROOT / path).exists(), f"{path} is not there"
-    for command in re.findall(r"(?:`| {4}|\. )minipg ([\w-]+)", page.read_text()):
+    for command in re.findall(r"(?:`| {4}|\. )minipg (\w[\w-]*)", page.read_text()):
         assert command in {*COMMANDS, "COMMAND"}, f"minipg has no command {command}"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minipg.algorithms import acktr, actor_critic, cem, npg, ppo, reinforce, trpo
+from minipg.commands import estimators, train
 from minipg.commands.options import ALGORITHMS
 from minipg.steps.kfac import Factors, average
 
@@ -87,3 +88,22 @@ def test_a_running_mean_of_factors_is_one(decay):
         ((a, g),) = average(one, two, kept).layers
         assert (a == expected).all()
         assert (g == expected).all()
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["actor_critic", "--value-weight=1"], "--value-weight: expected with --shared only, got 1.0"),
+    (["trpo", "--solver=cholesky", "--cg-iterations=5"],
+     "--cg-iterations: expected with --solver cg only, got 5"),
+    (["trpo", "--solver=cholesky"], None), (["trpo", "--cg-iterations=5"], None),
+    (["actor_critic", "--value-weight=1", "--shared"], None),
+])  # fmt: skip
+def test_an_option_that_would_not_be_used_is_refused(tmp_path, capsys, words, message):
+    name, *options = words
+    line = [name, "CartPole-v1", "--steps=100", "--evaluation-episodes=0", *options]
+    assert train.main([*line, f"--out={tmp_path / 'run'}"]) == (0 if message is None else 2)
+    assert message is None or message in capsys.readouterr().err
+
+
+def test_games_are_of_an_attribution(capsys):
+    assert estimators.main(["--games=3"]) == 2
+    assert "--games: expected with --attribute, got 3 without it" in capsys.readouterr().err

@@ -59,10 +59,23 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError(f"--shared: expected with actor_critic, got {args.algorithm}")
 
 
+def check_use(args: argparse.Namespace, settings: Any) -> None:
+    """ValueError for an option of the algorithm that was set and would not be used."""
+    for name, used, by in (
+        ("value_weight", args.shared, "--shared"),
+        ("cg_iterations", getattr(settings, "solver", "cg") == "cg", "--solver cg"),
+    ):
+        value = getattr(settings, name, None)
+        if not used and value != getattr(type(settings), name, None):
+            option = "--" + name.replace("_", "-")
+            raise ValueError(f"{option}: expected with {by} only, got {value}")
+
+
 def prepare(args: argparse.Namespace) -> tuple[Envs, Any, Policy, Any]:
     """Environments to train on, their NormalizeObservation or None, the policy, the settings."""
     check(args)
     settings = settings_of(args)
+    check_use(args, settings)
     envs = environments(args, args.num_envs, args.mode)
     check_time_limit(args, envs)
     scaler = None

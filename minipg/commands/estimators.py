@@ -114,6 +114,7 @@ def draw(rows: list[dict[str, Any]], out: Path, title: str) -> None:
 def attribute(args: argparse.Namespace, mdp: TabularMDP, policy: Policy, theta: np.ndarray) -> int:
     """The table of an algorithm's ingredients instead; ValueError for a user's mistake."""
     settings = ingredients.settings_of(args.attribute, mdp.gamma)
+    args = argparse.Namespace(**{**vars(args), "games": 2 if args.games is None else args.games})
     p = attribution.problem(mdp, policy, theta, args.seed, args.games)
     seen = p.rng.choice(len(p.batch.weight), CRITIC_GAMES, p=p.batch.weight / p.batch.weight.sum())
     learned, _ = learned_critic(p, seen)
@@ -128,6 +129,8 @@ def command(args: argparse.Namespace) -> int:
         if args.plot.suffix not in (".png", ".svg") or not args.plot.parent.is_dir():
             raise ValueError(f"--plot: expected a .png or .svg in a folder that is there, got "
                              f"{args.plot}")  # fmt: skip
+    if args.games is not None and args.attribute is None:
+        raise ValueError(f"--games: expected with --attribute, got {args.games} without it")
     mdp = read_table(args.table, args.gamma)
     if args.policy is None:
         policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
@@ -181,8 +184,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--plot", type=Path, help="bias against variance over λ and N, PNG or SVG")
     parser.add_argument("--attribute", metavar="ALGORITHM", help="instead, what each ingredient of "
                         "'ALGORITHM [options of minipg train]' contributes")  # fmt: skip
-    parser.add_argument("--games", type=int, default=2,
-                        help="of a batch, with --attribute (%(default)s)")  # fmt: skip
+    parser.add_argument("--games", type=int, help="of a batch, with --attribute (2)")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
     args = parser.parse_args(argv)
     return cli.run("minipg estimators", lambda: command(args))
