@@ -14,7 +14,7 @@ from minipg.policies.blocks import samples_first, sum_in_blocks
 from minipg.policies.layout import Layout
 from minipg.policies.network import Tape
 from minipg.policies.softmax import Softmax
-from minipg.validate import Array, arrays, check_finite, check_shape, floats, product
+from minipg.validate import Array, all_finite, arrays, check_finite, check_shape, floats, product
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,13 @@ class Policy(Layout):
     def _weighted_score(self, theta: Array, obs: Array, actions: Array, psi: Array) -> Array:
         """Σ_n J_nᵀ ψ_n ∂log π(a_n|s_n)/∂η (..., P), of all samples at once."""
         eta, tape = self._forward(theta, obs)
-        with np.errstate(over="ignore"):
-            weight = psi[..., None].astype(theta.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight, score = psi[..., None].astype(theta.dtype), self.head.score(eta, actions)
+            gradient = self.vjp(theta, tape, weight * score)
+        if all_finite(gradient):
+            return gradient
         check_finite(f"psi, in the {theta.dtype} of θ", weight)
-        return self.vjp(theta, tape, product(weight, self.head.score(eta, actions)))
+        return self.vjp(theta, tape, product(weight, score))  # ψ = 0 counts for nothing
 
     def score(self, theta: Array, obs: Array, actions: Array) -> Array:
         """E07 ∇_θ log π(a_n|s_n) for each sample (N, P), of mean 0 under a ∼ π; obs (N, D)."""
