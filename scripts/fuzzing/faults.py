@@ -52,6 +52,9 @@ RAISED = {  # at any call
 }
 
 
+DISK = {"a full disk": raising(lambda: OSError(28, "No space left on device"))}  # at any write
+
+
 def part(i: int, make: Callable[[Any], Any]):
     """A fault in one of what step or reset gives."""
 
@@ -128,3 +131,4 @@ HARMLESS = {  # a run goes on
     "info that changes its kind": part(4, lambda x: {"a": Odd() if next(TICKS) % 2 else 1}),
 }  # fmt: skip
 FAULTS = {**RAISED, **RETURNED, **HARMLESS}
+EVERY = {**FAULTS, **DISK}

@@ -64,9 +64,11 @@ def journey(rng: np.random.Generator, folder: Path) -> str:
         if last or rng.random() < 0.2:
             worlds.plan()
         else:
-            methods = [("reset", "step"), ("reset", "step"), ("close",), ("init",)][rng.integers(4)]
-            kinds = faults.FAULTS if methods[0] == "reset" else faults.RAISED
-            kind = fault(rng, kinds, 200 if methods[0] == "reset" else 6, methods)
+            methods = [("reset", "step"), ("reset", "step"), ("close",), ("init",), ("write",)][
+                rng.integers(5)
+            ]
+            kinds = {"reset": faults.FAULTS, "write": faults.DISK}.get(methods[0], faults.RAISED)
+            kind = fault(rng, kinds, 200 if methods[0] == "reset" else 8, methods)
         argv = argv if run.exists() else stages[0][1]
         answer = ask(train.main, argv)
         story.append(f"{name} with {kind}: {answer.status}")

@@ -1,14 +1,17 @@
 """Environments nobody here wrote: any spaces, any habits, and a fault at one of their calls."""
 
 import contextlib
+import os
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-from fuzzing.faults import FAULTS
+from fuzzing.faults import EVERY
 from fuzzing.spaces import UNFIT, action_space, observation_space
+from minipg import files
 
 
 @dataclass
@@ -36,7 +39,7 @@ def passed(method: str, value: Any) -> Any:
         PLAN.calls += 1
         if PLAN.calls == PLAN.at and PLAN.kind:
             PLAN.happened = True
-            changed = FAULTS[PLAN.kind](value)
+            changed = EVERY[PLAN.kind](value)
             PLAN.happened = changed is not value  # a reset has no reward to spoil
             return changed
     return value
@@ -74,6 +77,7 @@ class World(gym.Env):
 
     def step(self, action: Any) -> Any:
         assert self.action_space.contains(action), f"{action!r} is none of {self.action_space}"
+        assert np.asarray(action).dtype == self.action_space.dtype, f"{action!r} of another dtype"
         self.steps += 1
         over = self.steps >= self.length
         reward = float(self.np_random.normal())
@@ -102,6 +106,14 @@ class Worlds(gym.vector.SyncVectorEnv):
         with without_plan():
             got = super().step(actions)
         return passed("step", got)
+
+
+def written(file: int) -> None:
+    """In place of os.fsync, at each file that is written."""
+    passed("write", file)
+
+
+files.os = SimpleNamespace(**{**vars(os), "fsync": written})
 
 
 @contextlib.contextmanager
