@@ -345,6 +345,17 @@ def test_a_state_that_was_edited_is_refused(tmp_path, capsys, name):
     assert (run / "progress.csv").read_bytes() == before
 
 
+def test_other_columns_are_refused_before_the_result_is_taken_away(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert train.main([*PPO, "--out", str(run)]) == 0
+    table = run / "progress.csv"
+    table.write_bytes(table.read_bytes().replace(b",kl,", b",KL,", 1))
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    assert train.main(["--resume", str(run), "--steps", "100000"]) == 2
+    assert "progress.csv: expected the columns env_steps, " in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
 def edit(path, change):
     config = json.loads(path.read_text())
     change(config)

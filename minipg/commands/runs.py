@@ -12,6 +12,11 @@ from minipg.algorithms.state import State, load_tree
 from minipg.validate import Array
 
 FORMAT = 1  # of state.npz
+KINDS: dict[str, Any] = {  # of what config.json holds and is read without the options' parser
+    "algorithm": str, "env": str, "env_kwargs": dict, "seed": int, "num_envs": int,
+    "mode": str | None, "rescale_actions": bool, "max_episode_steps": int | None,
+    "threshold": int | float | None,
+}  # fmt: skip
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -36,13 +41,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 def read_options(folder: Path) -> argparse.Namespace:
     """What an evaluation needs of config.json, checked; ValueError if it is no run folder."""
     config = {"env_kwargs": {}, **read_config(folder)}  # earlier runs have none
-    kinds = {"algorithm": str, "env": str, "env_kwargs": dict, "seed": int, "num_envs": int,
-             "mode": str | None, "rescale_actions": bool,
-             "max_episode_steps": int | None, "threshold": int | float | None}  # fmt: skip
-    for name, kind in kinds.items():
-        if name not in config or not isinstance(config[name], kind):
-            raise ValueError(f"{folder}/config.json: expected {name}, got {config.get(name)!r}")
+    check_kinds(folder, config, *KINDS)
     return argparse.Namespace(**config)
+
+
+def check_kinds(folder: Path, config: dict[str, Any], *names: str) -> None:
+    """ValueError for an option of config.json that is not there, or is nothing of its kind."""
+    for name in names:
+        if name not in config or not isinstance(config[name], KINDS[name]):
+            raise ValueError(f"{folder}/config.json: expected {name}, got {config.get(name)!r}")
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
@@ -79,8 +86,8 @@ def read_table(folder: Path, size: int | None = None) -> dict[str, Array]:
 def read_run(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """All of config.json and the columns of progress.csv; ValueError if it is no run folder."""
     config, columns = read_config(folder), read_table(folder)
-    wanted = {"algorithm", "env", "seed", "threshold"} - set(config)
-    wanted |= {"env_steps", "mean_return", "seconds"} - set(columns)
+    wanted = {"env_steps", "mean_return", "seconds"} - set(columns)
     if wanted:
         raise ValueError(f"{folder}: expected a run folder, it has no {', '.join(sorted(wanted))}")
+    check_kinds(folder, config, "algorithm", "env", "seed", "threshold")
     return config, columns

@@ -95,6 +95,8 @@ def train(
         theta = on_raw_observations(start if saved is None else start.theta)
         first = next(loop, None)  # what does not fit shows here, before anything is written
         if saved is not None:
+            if first is not None and saved["csv_bytes"]:
+                writer.checked_columns(folder / "progress.csv", [*first[1], "seconds"])
             log.go_on(theta, saved)
             writer.extend(folder, args)
         if first is not None:

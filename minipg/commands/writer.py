@@ -53,6 +53,16 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_whole(path, write)
 
 
+def checked_columns(path: Path, names: list[str]) -> list[str]:
+    """The columns of a table in their order; ValueError where they are not `names`, if any."""
+    with path.open(newline="") as file:
+        found = next(csv.reader(file), [])
+    if names and set(names) != set(found):
+        raise ValueError(f"{path}: expected the columns {', '.join(names)}, got "
+                         f"{', '.join(found)}")  # fmt: skip
+    return found
+
+
 def extend_csv(path: Path, kept: int, rows: list[dict[str, Any]]) -> int:
     """The first `kept` bytes of the table, then these rows; returns its new length in bytes.
 
@@ -63,12 +73,7 @@ def extend_csv(path: Path, kept: int, rows: list[dict[str, Any]]) -> int:
     if kept:
         if path.stat().st_size < kept:
             raise ValueError(f"{path}: expected {kept} bytes or more, as state.npz says")
-        with path.open(newline="") as file:
-            found = next(csv.reader(file), [])
-        if names and set(names) != set(found):
-            raise ValueError(f"{path}: expected the columns {', '.join(names)}, got "
-                             f"{', '.join(found)}")  # fmt: skip
-        names = found
+        names = checked_columns(path, names)
     table = csv.DictWriter(text, names)
     if not kept:
         table.writeheader()
