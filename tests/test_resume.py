@@ -5,6 +5,7 @@ import gc
 import itertools
 import json
 import os
+import re
 import struct
 import tracemalloc
 from types import SimpleNamespace
@@ -354,6 +355,16 @@ def test_other_columns_are_refused_before_the_result_is_taken_away(tmp_path, cap
     assert train.main(["--resume", str(run), "--steps", "100000"]) == 2
     assert "progress.csv: expected the columns env_steps, " in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+@pytest.mark.parametrize(("name", "value"), [("num_envs", -1), ("num_envs", 0), ("seed", -1),
+                                             ("num_envs", True), ("seed", [1])])  # fmt: skip
+def test_a_config_that_was_edited_is_told_by_its_option(tmp_path, capsys, name, value):
+    run = tmp_path / "run"
+    assert train.main([*PPO, "--out", str(run)]) == 0
+    edit(run / "config.json", lambda config: config.update({name: value}))
+    assert evaluate.main([str(run)]) == 2
+    assert re.search(f"config.json: ({name}: )?expected .*got", capsys.readouterr().err)
 
 
 def edit(path, change):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minipg.algorithms.state import State, load_tree
-from minipg.validate import Array
+from minipg.validate import Array, check_count
 
 FORMAT = 1  # of state.npz
 KINDS: dict[str, Any] = {  # of what config.json holds and is read without the options' parser
@@ -17,6 +17,7 @@ KINDS: dict[str, Any] = {  # of what config.json holds and is read without the o
     "mode": str | None, "rescale_actions": bool, "max_episode_steps": int | None,
     "threshold": int | float | None,
 }  # fmt: skip
+LEAST = {"seed": 0, "num_envs": 1}
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -50,6 +51,8 @@ def check_kinds(folder: Path, config: dict[str, Any], *names: str) -> None:
     for name in names:
         if name not in config or not isinstance(config[name], KINDS[name]):
             raise ValueError(f"{folder}/config.json: expected {name}, got {config.get(name)!r}")
+        if name in LEAST:
+            check_count(f"{folder}/config.json: {name}", config[name], LEAST[name])
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from minipg.policies.registry import head_for
 from minipg.validate import Array, array, check_count
 
 Envs = gym.vector.VectorEnv[Any, Any, Any]
+MOST = 65_536  # copies
 SQUARE = float(np.finfo(np.float32).max)
 
 
@@ -39,7 +40,7 @@ def make_envs(
     Raises ValueError for an unknown environment, mode or number, bounds that are infinite, and
     whatever the environment raises on being made.
     """
-    num_envs = check_count("num_envs", num_envs, 1)
+    num_envs = check_count("num_envs", num_envs, 1, MOST)
     limit: dict[str, Any] = {}
     if max_episode_steps is not None:
         limit = {"max_episode_steps": check_count("max_episode_steps", max_episode_steps, 1)}
