@@ -39,8 +39,8 @@ def edited(rng: np.random.Generator, path: Path) -> str:
     elif kind == "value" and path.suffix == ".json":
         content = json.loads(data)
         key = str(rng.choice(list(content)))
-        odd = [None, [], {}, "x", -1, 1e300, True, "NaN", [1], 0.5, 10**30]
-        odd = odd[:-1] if key == "evaluation_episodes" else odd  # so many would be played
+        odd = [None, [], {}, "x", -1, True, "NaN", [1], 0.5, 1e300, 10**30]
+        odd = odd[:-2] if key == "evaluation_episodes" else odd  # so many would be played
         content[key] = odd[rng.integers(len(odd))]
         path.write_text(json.dumps(content))
     elif kind == "value" and path.suffix == ".npz":
