@@ -388,3 +388,8 @@ def test_values_alike_to_their_fourth_digit_are_normalised():
         assert got.dtype == psi.dtype
         assert got.mean(dtype=float) == pytest.approx(0, abs=1e-5)
         assert got.std(dtype=float) == pytest.approx(1, rel=1e-3)
+
+
+def test_moments_that_are_no_numbers_are_refused():
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="covariance .*expected finite"):
+        moments(np.array([[1e200], [0.0]]), np.full(2, 0.5))

@@ -694,3 +694,13 @@ def test_the_curvature_of_a_step_in_single_precision_is_a_number(unit):
     )
     np.testing.assert_array_equal(large, x * np.float32(unit))
     assert scaled == plain * unit**2
+    assert (
+        natural_gradient(policy, np.ones(6), obs, 1e200 * g.astype(float), 0.5, "cg", 9)[1]
+        == np.inf
+    )
+
+
+def test_factors_that_are_no_numbers_are_refused():
+    policy, theta = softmax_policy(2, 2), np.ones(6)
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="Kronecker factor .smaller obs"):
+        factors(policy, theta, np.full((3, 2), 1e200))

@@ -61,8 +61,4 @@ def batch_moments(
     total_psi = np.zeros((len(drawn), len(prob)))  # of each possible response (M, K)
     for q, i in np.ndindex(drawn.shape[1:]):
         total_psi[np.arange(len(drawn)), drawn[:, q, i]] += psi[:, q, i]
-    estimates = total_psi @ (weight[:, None] * scores)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, covariance = moments(estimates, chance)
-    check_finite("covariance (the returns or scores are too large)", covariance)
-    return mean, covariance
+    return moments(total_psi @ (weight[:, None] * scores), chance)

@@ -84,9 +84,13 @@ def moments(samples: Array, weight: Array) -> tuple[Array, Array]:
     """E06 mean (P,) and covariance (P, P) of samples (B, P) of probability weight (B,).
 
     Under enumeration these are the exact moments of an estimator that gives one gradient a column.
+    ValueError where a square of the samples is no number.
     """
     samples, weight = arrays(samples, weight)
     check_shape("samples", samples, (len(weight), None))
-    mean = weight @ samples
-    centred = samples - mean
-    return mean, (centred * weight[:, None]).T @ centred
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = weight @ samples
+        centred = samples - mean
+        covariance = (centred * weight[:, None]).T @ centred
+    check_finite("covariance (smaller rewards?)", covariance)
+    return mean, covariance

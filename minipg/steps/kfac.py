@@ -12,7 +12,7 @@ import numpy as np
 
 from minipg.policies.network import MLP, Tape
 from minipg.policies.policy import Policy
-from minipg.validate import TINY, Array, check_range, floats
+from minipg.validate import TINY, Array, check_finite, check_range, floats
 
 
 class Factors(NamedTuple):
@@ -43,8 +43,13 @@ def network_factors(network: MLP, theta: Array, tape: Tape, columns: Array) -> F
         """E δδᵀ of each layer, the last first."""
         return [delta @ delta.T / n for _, delta in network.backward(theta, tape, column)]
 
-    g = [sum(of_layer) for of_layer in zip(*map(of_column, columns), strict=True)]
-    return Factors([(h @ h.T / n, x) for h, x in zip(tape.inputs, reversed(g), strict=True)])
+    with np.errstate(over="ignore", invalid="ignore"):
+        g = [sum(of_layer) for of_layer in zip(*map(of_column, columns), strict=True)]
+        found = [(h @ h.T / n, x) for h, x in zip(tape.inputs, reversed(g), strict=True)]
+    for a, g_of_layer in found:
+        check_finite("Kronecker factor (smaller observations?)", a)
+        check_finite("Kronecker factor (larger σ?)", g_of_layer)
+    return Factors(found)
 
 
 def average(old: Factors | None, new: Factors, decay: float) -> Factors:

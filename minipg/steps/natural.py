@@ -85,7 +85,7 @@ def natural_gradient(
 def quadratic_form(product: Callable[[Array], Array], x: Array) -> float:
     """xᵀHx, in a unit of x in which no square over- or underflows; product: v ↦ Hv."""
     unit = x.dtype.type(power_of_two(x))
-    return float(x / unit @ product(x / unit)) * float(unit) ** 2
+    return float(x / unit @ product(x / unit)) * float(unit) * float(unit)
 
 
 def cholesky_solve(h: Array, damping: float, g: Array) -> Array:
