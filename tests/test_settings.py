@@ -30,13 +30,13 @@ DEFAULTS = {
 LEAST = {  # that is accepted, and the most where there is one
     **dict.fromkeys(("gamma", "lam", "decay"), (0, 1)),
     **dict.fromkeys(("n_steps", "critic_epochs", "critic_minibatch", "cg_iterations", "epochs",
-                     "minibatch"), (1, None)),
+                     "minibatch"), (1, 10**6)),
     **dict.fromkeys(("delta", "critic_delta"), (np.finfo(float).tiny, None)),
     **dict.fromkeys(("learning_rate", "critic_learning_rate", "entropy", "value_weight",
                      "max_norm", "target_kl", "std", "extra_std"), (0, None)),
 }  # fmt: skip
 OWN = {(acktr, "damping"): (np.finfo(float).tiny, None), (npg, "damping"): (0, None),
-       (trpo, "damping"): (0, None), (cem, "elite"): (2, 40), (cem, "population"): (8, None),
+       (trpo, "damping"): (0, None), (cem, "elite"): (2, 40), (cem, "population"): (8, 10**6),
        (ppo, "clip"): (1e-9, 1 - 1e-9)}  # fmt: skip
 NUMBERS = [(module, name) for module, defaults in DEFAULTS.items()
            for name, value in defaults.items() if not isinstance(value, bool | str)]  # fmt: skip

@@ -7,6 +7,9 @@ from typing import Any
 from minipg.validate import LARGEST, check_choice, check_count, check_flag, check_range
 
 
+MOST = 10**6  # of what is counted within an iteration, which would never end
+
+
 def option(
     default: float | str,
     text: str,
@@ -35,7 +38,7 @@ class Checked:
                 case bool():
                     checked = check_flag(name, value)
                 case int():
-                    checked = check_count(name, value, *bounds)
+                    checked = check_count(name, value, bounds[0], min(bounds[1], MOST))
                 case float():
                     checked = check_range(name, value, *bounds)
                 case str():
