@@ -6,7 +6,6 @@ from typing import Any
 
 from minipg.validate import LARGEST, check_choice, check_count, check_flag, check_range
 
-
 MOST = 10**6  # of what is counted within an iteration, which would never end
 
 
