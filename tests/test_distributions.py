@@ -317,3 +317,13 @@ def test_the_kl_of_logits_far_apart_is_finite_and_right(head, dtype, far):
     assert head.kl(rare, other) == pytest.approx(far, rel=1e-6)
     slope = complex_step(lambda x: head.kl(x, even), rare.astype(float), np.array([0.0, 1.0]))
     assert slope == pytest.approx(-far * np.exp(-far), abs=1e-12)  # of p log p as p → 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64])
+def test_logits_may_be_whole_numbers_of_any_size(dtype):
+    eta, head = np.array([100, 0, 0], dtype), Softmax(3)
+    for name in ("log_probs", "probs", "entropy", "fisher", "mode"):
+        np.testing.assert_array_equal(getattr(head, name)(eta), getattr(head, name)(eta * 1.0))
+    np.testing.assert_array_equal(
+        head.log_ratio(eta, eta[::-1]), head.log_ratio(1.0 * eta, eta[::-1])
+    )

@@ -204,3 +204,16 @@ def test_psi_of_0_counts_for_nothing_and_one_that_is_no_number_in_single_precisi
     np.testing.assert_allclose(gradient, expected / 2)
     with pytest.raises(ValueError, match="psi, in the float32 of θ: expected finite"):
         policy.weighted_score(theta.astype("f4"), obs, np.ones((2, 1)), np.array([1e39, 0]))
+
+
+@pytest.mark.equation("E13")
+def test_fits_in_single_precision_know_its_rounding():
+    """A column that is the sum of two others: the shortest weights, not ±1e6."""
+    rng = np.random.default_rng(0)
+    free, y, weight = rng.standard_normal((50, 3)), rng.standard_normal(50), np.ones(50)
+    features = np.column_stack([free, free[:, 0] + free[:, 1]])
+    right = least_squares(features, y, weight)
+    got = least_squares(features.astype("f4"), y, weight)
+    np.testing.assert_allclose(got, right, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"target: expected shape \(50,\), got \(50, 1\)"):
+        least_squares(features, y[:, None], weight)

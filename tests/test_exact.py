@@ -300,3 +300,21 @@ def test_the_visits_of_games_that_never_end_are_a_distribution():
         visited = exact.visitation(mdp, draw_pi(mdp, rng))
         assert visited.min() >= 0
         assert visited.sum() == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.equation("E13")
+def test_a_round_that_costs_a_billionth_is_no_round_that_pays():
+    """And back for −1.000001, or an end: the values are finite, and as they are added up."""
+    for loss in (1e-6, 1e-9, 1.0):
+        rows = [(0, 1, 1.0, 1.0, False), (1, 2, 1.0, 0.0, True), (2, 0, 1.0, -1 - loss, False),
+                (3, 2, 1.0, 0.0, True), (4, 2, 1.0, 0.0, True), (5, 2, 1.0, 0.0, True)]  # fmt: skip
+        got = optimal_action_values(table(rows, 3))
+        np.testing.assert_allclose(got[:2], [[1, 0], [-loss, 0]], rtol=1e-6, atol=0)
+
+
+def test_a_policy_in_single_precision_sums_to_1():
+    """Thirds in float32 are 1e-8 too large, a hundred thousand times."""
+    mdp = TabularMDP.from_arrays(np.ones((1, 3, 1)), np.ones((1, 3)), np.ones(1), 0.99999)
+    pi = np.full((1, 3), 1 / 3, "f4")
+    np.testing.assert_allclose(exact.state_values(mdp, pi), 1e5, rtol=1e-9)
+    assert exact.visitation(mdp, pi).sum() == pytest.approx(1, rel=1e-9)

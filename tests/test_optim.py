@@ -84,9 +84,9 @@ def test_what_would_divide_by_zero_is_refused():
     theta, g = np.ones(2), np.zeros(2)
     for options in ({"beta1": 1.0}, {"beta2": 1.0}, {"eps": 0.0}, {"beta1": -0.1}):
         (name,) = options
-        with pytest.raises(ValueError, match=f"{name}: expected a number (from|above) 0"):
+        with pytest.raises(ValueError, match=f"{name}: expected a number"):
             adam(theta, g, adam_init(theta), 0.1, **options)
-    with pytest.raises(ValueError, match="eps: expected a number above 0, got 0"):
+    with pytest.raises(ValueError, match="eps: expected a number of 1.49167e-154 or more, got 0"):
         rmsprop(theta, g, g, 0.1, eps=0.0)
     with np.errstate(all="raise"):
         long = np.full(10, 1e308)

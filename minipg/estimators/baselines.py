@@ -6,7 +6,7 @@ Axes: T steps, B columns, P parameters.
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.validate import Array, array, arrays, check_shape, floats
+from minipg.validate import Array, array, check_shape, floats
 
 
 def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
@@ -55,7 +55,7 @@ def optimal_baseline(
     In general b = E XY / E Y², from Var(X − bY) = Var X − 2b E XY + b² E Y².
     leave_one_out: (B, P) or (B, 1), for each column from the others.
     """
-    estimates, scores, weight = arrays(estimates, scores, weight)
+    estimates, scores, weight = floats(estimates), floats(scores), floats(weight)
     above, below = weight * (estimates * scores).T, weight * (scores**2).T  # (P, B)
     if not per_parameter:
         above, below = above.sum(0, keepdims=True), below.sum(0, keepdims=True)

@@ -4,7 +4,15 @@ import numpy as np
 
 from minipg.estimators.critics import VCritic
 from minipg.steps.optim import AdamState, adam
-from minipg.validate import Array, arrays, check_count, check_range, power_of_two
+from minipg.validate import (
+    Array,
+    arrays,
+    check_count,
+    check_range,
+    check_shape,
+    floats,
+    power_of_two,
+)
 
 
 def fit_values(
@@ -34,9 +42,15 @@ def least_squares(features: Array, target: Array, weight: Array) -> Array:
     With y = G_t this is the fixed point of Monte-Carlo fits; with features = scores and y = A^π
     it is H⁻¹∇J, the natural gradient (Kakade 2001).
     """
-    features, target, weight = arrays(features, target, weight)
+    features, target, weight = floats(features), floats(target), floats(weight)
+    check_shape("target", target, (len(features),))
     root = np.sqrt(weight)
-    return np.linalg.lstsq(features * root[:, None], target * root, rcond=1e-10)[0]
+    return np.linalg.lstsq(features * root[:, None], target * root, rcond=_rank(features))[0]
+
+
+def _rank(features: Array) -> float:
+    """Below which share of the largest a singular value is 0: rounding in their dtype, or 1e-10."""
+    return max(1e-10, max(features.shape) * float(np.finfo(features.dtype).eps))
 
 
 def lstd(
@@ -47,9 +61,10 @@ def lstd(
     next_features (N, F) are 0 after a termination. Source: Bradtke & Barto 1996.
     """
     gamma = check_range("gamma", gamma, 0, 1)
-    features, next_features, rewards, weight = arrays(features, next_features, rewards, weight)
+    features, next_features = floats(features), floats(next_features)
+    rewards, weight = floats(rewards), floats(weight)
     unit = power_of_two(features)  # in which no square underflows
     features, next_features = features / unit, next_features / unit
     weighted = features * weight[:, None]
     matrix = weighted.T @ (features - gamma * next_features)
-    return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=1e-10)[0] / unit
+    return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=_rank(features))[0] / unit

@@ -27,7 +27,7 @@ def _doubled(x: Array, reach: Array, times: Callable[[Array, Array], Array]) -> 
     y, n = np.array(x, np.result_type(x, 1.0)), 1
     while n < len(y):
         y[:-n] += times(reach[:-n], y[n:])
-        reach[:-n] *= reach[n:]
+        reach[:-n] = times(reach[:-n], reach[n:])
         n *= 2
     return y
 

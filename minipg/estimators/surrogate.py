@@ -71,6 +71,8 @@ def clipped_surrogate(
     outside = np.where(up, rho > bound, rho < bound)
     value = product(np.where(outside, bound, rho), psi).mean()
     inside = product(rho, np.where(outside, 0, psi)) / len(obs)
+    with np.errstate(over="ignore"):
+        inside = inside.astype(theta.dtype)
     check_finite("ratio π/π_k times ψ, where no clip bounds it (a smaller learning rate?)", inside)
-    deta = product(inside[:, None].astype(theta.dtype), policy.head.score(eta, actions))
+    deta = product(inside[:, None], policy.head.score(eta, actions))
     return float(value), policy.vjp(theta, tape, deta), np.count_nonzero(outside) / len(obs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minipg.policies.heads import excess, kl_terms
-from minipg.validate import Array, array, arrays, check_count, check_shape, floats
+from minipg.validate import Array, array, check_count, check_shape, floats
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Softmax:
 
     def log_probs(self, eta: Array) -> Array:
         """log π of every action (..., n)."""
-        eta = array(eta)
+        eta = floats(eta)
         shifted = eta - eta.real.max(-1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
@@ -109,7 +109,7 @@ class Softmax:
 
         The change is taken from its mean under p, so that the rest is log Σ p e^change ≥ 0.
         """
-        p, q = arrays(p, q)
+        p, q = floats(p), floats(q)
         log_p, log_q = self.log_probs(p), self.log_probs(q)
         prob = np.exp(log_p)
         change = np.where(prob != 0, q - p, 0)

@@ -48,6 +48,7 @@ class LQR:
                     raise ValueError(f"{name}: expected a covariance, got {matrix.tolist()}")
                 if values.min() < 0:
                     matrix = axes * np.maximum(values, 0) @ axes.T
+                    matrix = matrix / 2 + matrix.T / 2
             object.__setattr__(self, name, matrix)
         object.__setattr__(self, "gamma", check_range("gamma", self.gamma, 0, 1))
         if self.horizon is None and self.gamma == 1:

@@ -194,7 +194,9 @@ def check_rows(name: str, rows: Array) -> Array:
     rows = array(rows)
     check_shape(name, rows, (None, None))
     check_finite(name, rows)
-    rows = cleaned(rows)
-    if rows.size and (rows.real.min() < 0 or np.abs(rows.sum(1) - 1).max() > TOLERANCE):
+    rows = cleaned(rows.astype(np.result_type(rows, np.float64), copy=False))
+    off = np.abs(rows.sum(1) - 1).max(initial=0)
+    if rows.real.min(initial=0) < 0 or off > TOLERANCE:
         raise ValueError(f"{name}: expected rows of probabilities that sum to 1")
-    return rows
+    # float32's rounding, not float64's, is taken out
+    return rows / rows.sum(1, keepdims=True) if off > 1e-12 else rows

@@ -7,7 +7,6 @@ import numpy as np
 
 from minipg.validate import (
     BELOW_1,
-    TINY,
     Array,
     all_finite,
     check_finite,
@@ -36,7 +35,10 @@ def clip_norm(gradient: Array, most: float) -> Array:
         check_finite("gradient", gradient)
     if length <= most:
         return gradient
-    shorter = gradient / gradient.dtype.type(power_of_two(gradient))  # whose norm is finite
+    factor = gradient.dtype.type(most / length)
+    if factor >= np.finfo(gradient.dtype).tiny:
+        return gradient * factor
+    shorter = gradient / gradient.dtype.type(power_of_two(gradient))  # whose norm is no extreme
     return shorter * gradient.dtype.type(most / norm(shorter))
 
 
@@ -56,6 +58,11 @@ def squared(gradient: Array) -> Array:
         check_finite("gradient", gradient)
         check_finite(f"square of the gradient, in {square.dtype} (smaller rewards?)", square)
     return square
+
+
+def _checked_eps(eps: float, theta: Array) -> float:
+    """ε; ValueError where g² may underflow below ε² and g/ε be no step any more."""
+    return check_range("eps", eps, float(np.finfo(theta.dtype).tiny) ** 0.5)
 
 
 def rmsprop_init(theta: Array) -> Array:
@@ -81,7 +88,7 @@ def rmsprop(
     [1.5, 0.5]
     """
     theta, gradient, square = floats(theta), floats(gradient), floats(square)
-    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, TINY)
+    learning_rate, eps = check_range("learning_rate", learning_rate), _checked_eps(eps, theta)
     decay = check_range("decay", decay, 0, 1)
     square = decay * square + (1 - decay) * squared(gradient)
     return theta + learning_rate * gradient / (np.sqrt(square) + eps), square
@@ -119,7 +126,7 @@ def adam(
     [1.5, 0.5]
     """
     theta, gradient = floats(theta), floats(gradient)
-    learning_rate, eps = check_range("learning_rate", learning_rate), check_range("eps", eps, TINY)
+    learning_rate, eps = check_range("learning_rate", learning_rate), _checked_eps(eps, theta)
     beta1 = check_range("beta1", beta1, 0, BELOW_1)
     beta2 = check_range("beta2", beta2, 0, BELOW_1)
     n = state.steps + 1

@@ -63,8 +63,9 @@ def check_rounds(mdp: TabularMDP) -> None:
     """Raise ValueError where going round for ever has a mean reward ≥ 0 with some that are not 0.
 
     The most of it is a linear programme over the share of time x(s, a) of each action that can go
-    on for ever: max Σ x r with x ≥ 0, Σ x = 1, as much into each state as out of it. A millionth of
-    the size of r is added: rounds of mean 0 count as paying, resting for nothing does not.
+    on for ever: max Σ x r with x ≥ 0, Σ x = 1, as much into each state as out of it. To r 1e-10 of
+    its size is added: rounds of mean 0 count as paying, resting for nothing does not. In units of
+    a millionth, as the solver's tolerance of 1e-7 is absolute.
     Source: Puterman 1994, section 8.8.
     """
     import scipy.sparse as sp
@@ -80,12 +81,12 @@ def check_rounds(mdp: TabularMDP) -> None:
         shape=(mdp.num_states, len(at)),
     )
     best = linprog(
-        -(reward + 1e-6 * np.abs(reward)),
+        -1e6 * (reward + 1e-10 * np.abs(reward)),
         A_eq=sp.vstack([flow, np.ones((1, len(at)))]),
         b_eq=np.append(np.zeros(mdp.num_states), 1),
         method="highs-ds",
     )
-    if -best.fun > 1e-9:
+    if -best.fun > 1e-7:
         state = at[best.x.argmax()] // mdp.num_actions
         raise ValueError(
             "mdp: expected an optimum that ends or stops paying; with γ = 1 the best policy goes "
