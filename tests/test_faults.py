@@ -442,7 +442,7 @@ def test_a_module_in_a_run_folder_is_not_imported(tmp_path, command):
      (["reinforce", "--learning-rate", "1e300"], "parameters after the step"),
      (["npg", "--delta", "1e300"], "parameters after the step"),
      (["trpo", "--critic-learning-rate", "1e300"], "psi|gradient"),
-     (["acktr", "--critic-delta", "1e300"], "psi"),
+     (["acktr", "--critic-delta", "1e300"], "Kronecker factor"),
      (["cem", "--std", "1e300"], "theta")],
     ids=str,
 )  # fmt: skip

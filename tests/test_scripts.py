@@ -432,7 +432,7 @@ def test_actor_critic_trains_in_its_other_forms(tmp_path):
     [
         (["CartPole-v1", "--lam", "1.5"], "--lam: expected a number from 0 to 1"),
         (["CartPole-v1", "--gamma", "-1"], "--gamma: expected a number from 0 to 1"),
-        (["CartPole-v1", "--n-steps", "0"], "--n-steps: expected a whole number of 1 or more"),
+        (["CartPole-v1", "--n-steps", "0"], "--n-steps: expected a whole number from 1 to 1e+06"),
         (["Pendulum-v1", "--critic", "q"], "critic: expected Discrete actions for q"),
         (["CartPole-v1", "--critic", "q", "--shared"], "critic: expected v for a network shared"),
         (["CartPole-v1", "--rescale-actions"], "--rescale-actions: expected a bounded Box"),

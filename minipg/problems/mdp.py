@@ -181,8 +181,7 @@ class TabularMDP:
 
 def check_pi(mdp: TabularMDP, pi: Array) -> Array:
     """pi (S, A) as check_rows gives it; ValueError for another shape."""
-    pi = array(pi)
-    check_shape("pi", pi, (mdp.num_states, mdp.num_actions))
+    check_shape("pi", array(pi), (mdp.num_states, mdp.num_actions))
     return check_rows("pi", pi)
 
 
@@ -198,5 +197,4 @@ def check_rows(name: str, rows: Array) -> Array:
     off = np.abs(rows.sum(1) - 1).max(initial=0)
     if rows.real.min(initial=0) < 0 or off > TOLERANCE:
         raise ValueError(f"{name}: expected rows of probabilities that sum to 1")
-    # float32's rounding, not float64's, is taken out
-    return rows / rows.sum(1, keepdims=True) if off > 1e-12 else rows
+    return rows / rows.sum(1, keepdims=True) if off > 1e-12 else rows  # off as float32 is

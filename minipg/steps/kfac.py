@@ -48,7 +48,7 @@ def network_factors(network: MLP, theta: Array, tape: Tape, columns: Array) -> F
         found = [(h @ h.T / n, x) for h, x in zip(tape.inputs, reversed(g), strict=True)]
     for a, g_of_layer in found:
         check_finite("Kronecker factor (smaller observations?)", a)
-        check_finite("Kronecker factor (larger σ?)", g_of_layer)
+        check_finite("Kronecker factor of a layer's outputs", g_of_layer)
     return Factors(found)
 
 
