@@ -367,6 +367,10 @@ def test_nothing_times_anything_is_nothing_and_says_nothing():
     with np.errstate(all="raise"):
         assert td_error(one, [[1], [np.inf]], one == 0, one == 1, 0.0) == 0
         assert not discounted_sum(np.zeros(2501), np.zeros(2501, bool), 2.0).any()
+        impulse = np.arange(8) == 4  # behind an end, which no power of the rate reaches across
+        np.testing.assert_array_equal(
+            discounted_sum(impulse * 1.0, np.arange(8) == 3, 1e200), impulse * 1.0
+        )
         rewards = np.array([[1.0], [np.inf], [-np.inf]])
         ends, valid = np.ones((3, 1), bool), np.array([[True], [False], [False]])
         for got in (

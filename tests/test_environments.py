@@ -215,3 +215,8 @@ def test_an_environment_that_cannot_be_imported_or_made_is_one_line(tmp_path, li
         assert message in error
         assert error.count("\n") == 1
         sys.modules.pop("broken_env", None)
+
+
+def test_more_copies_than_are_ever_meant_are_refused_at_once(tmp_path, capsys):
+    assert train.main(["ppo", "CartPole-v1", "--num-envs=1e6", f"--out={tmp_path / 'run'}"]) == 2
+    assert "--num-envs: expected a whole number from 1 to 65536, got" in capsys.readouterr().err

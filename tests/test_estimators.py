@@ -204,6 +204,17 @@ def test_psi_of_0_counts_for_nothing_and_one_that_is_no_number_in_single_precisi
     np.testing.assert_allclose(gradient, expected / 2)
     with pytest.raises(ValueError, match="psi, in the float32 of θ: expected finite"):
         policy.weighted_score(theta.astype("f4"), obs, np.ones((2, 1)), np.array([1e39, 0]))
+    single, action = theta.astype("f4"), np.ones((2, 1))
+    log_prob = policy.log_prob(single, obs, action)
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="where no clip bounds it"):
+        clipped_surrogate(policy, single, obs, action, log_prob, np.array([3e39, 0]), 0.2)
+
+
+def test_the_optimal_baseline_of_small_whole_numbers():
+    """100 · 50 is no int8."""
+    estimates, scores = np.array([[100], [-100]], np.int8), np.array([[50], [-50]], np.int8)
+    b = optimal_baseline(estimates, scores, np.full(2, 0.5), True)
+    np.testing.assert_array_equal(b, [[2.0]])
 
 
 @pytest.mark.equation("E13")

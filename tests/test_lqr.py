@@ -302,3 +302,11 @@ def test_an_eigenvalue_below_0_by_rounding_is_cleaned():
     two = np.eye(2)
     nearly = LQR(two / 2, two, two, two, two, np.zeros(2), np.diag([1, -1e-12]), 0.9)
     np.testing.assert_array_equal(nearly.C, np.diag([1, 0]))
+
+
+def test_a_covariance_of_rank_one_stays_symmetric_to_the_bit():
+    rng, two = np.random.default_rng(0), np.eye(2)
+    for _ in range(100):
+        y = 1e4 * rng.standard_normal(2)
+        nearly = LQR(two / 2, two, two, two, two, np.zeros(2), np.outer(y, y), 0.9)
+        np.testing.assert_array_equal(nearly.C, nearly.C.T)

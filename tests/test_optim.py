@@ -91,3 +91,24 @@ def test_what_would_divide_by_zero_is_refused():
     with np.errstate(all="raise"):
         long = np.full(10, 1e308)
         np.testing.assert_array_equal(clip_norm(long, np.inf), long)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_epsilon_is_not_below_the_root_of_the_least_number(dtype):
+    """There g² is 0 where g is not, and g/ε no step any more."""
+    theta, least = np.zeros(2, dtype), float(np.finfo(dtype).tiny) ** 0.5
+    g = np.array([0, 1e-3], dtype)
+    for step, state in ((adam, adam_init(theta)), (rmsprop, rmsprop_init(theta))):
+        with pytest.raises(ValueError, match="eps: expected a number of .* or more"):
+            step(theta, g, state, 0.1, eps=0.9 * least)
+        with np.errstate(all="raise"):
+            assert np.isfinite(step(theta, g, state, 0.1, eps=1.1 * least)[0]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_is_shortened_also_where_the_factor_is_no_normal_number(dtype):
+    """1e38 to 1e-3 in float32: a factor of 1e-41 has lost its digits, or is 0."""
+    info = np.finfo(dtype)
+    long = np.array([3, 4], dtype) * (info.max / 8)
+    for most in (1.0, 1e-3, float(info.tiny) * 1e3):
+        np.testing.assert_allclose(clip_norm(long, most), [0.6 * most, 0.8 * most], rtol=1e-6)

@@ -25,7 +25,7 @@ from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.steps.kfac import Factors, average, factors, solve
-from minipg.steps.linalg import conjugate_gradients
+from minipg.steps.linalg import backtrack, conjugate_gradients
 from minipg.steps.natural import SOLVERS, fisher_matrix, natural_gradient
 from minipg.steps.optim import adam, adam_init
 from minipg.truth import exact
@@ -704,3 +704,12 @@ def test_factors_that_are_no_numbers_are_refused():
     policy, theta = softmax_policy(2, 2), np.ones(6)
     with np.errstate(all="raise"), pytest.raises(ValueError, match="Kronecker factor .smaller obs"):
         factors(policy, theta, np.full((3, 2), 1e200))
+
+
+def test_steps_of_whole_numbers_are_not_cut_to_them():
+    """θ + ½ step is no θ again; K-FAC's solve of an integer gradient is that of the same floats."""
+    search = backtrack(np.zeros(2, int), np.ones(2, int), lambda x: (1.0, x @ x), 0.6)
+    np.testing.assert_array_equal(search.theta, [0.5, 0.5])
+    policy, theta = softmax_policy(2, 2), np.ones(6)
+    kronecker, g = factors(policy, theta, np.eye(2)), np.arange(6)
+    np.testing.assert_array_equal(*(solve(policy, kronecker, x, 0.1) for x in (g, 1.0 * g)))

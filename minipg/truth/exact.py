@@ -116,8 +116,7 @@ def logit_score(mdp: TabularMDP, pi: Array, psi: Array, discounted_visits: bool 
     pi, psi = arrays(pi, psi)
     check_shape("psi", psi, (mdp.num_states, mdp.num_actions))
     visited = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)
-    centred = product(pi, psi - product(pi, psi).sum(1, keepdims=True))
-    return product(visited[:, None], centred)
+    return product(visited[:, None] * pi, psi - product(pi, psi).sum(1, keepdims=True))
 
 
 def logit_gradient(mdp: TabularMDP, pi: Array) -> Array:

@@ -37,7 +37,7 @@ def kl(p: Array, q: Array) -> Array:
     """KL(p‖q)[s] (S,) of two tables (S, A); infinite where p has mass that q has not.
 
     No term is negative, and those of E36's tiny steps, which Σ p log p/q loses to rounding, keep
-    their digits.
+    their digits. ValueError unless all rows are probabilities.
     """
     p, q = (check_rows(name, table) for name, table in (("p", p), ("q", q)))
     check_shape("q", q, p.shape)
