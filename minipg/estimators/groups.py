@@ -87,7 +87,7 @@ def grpo(returns: Array, lengths: Array, ddof: int = 1) -> Array:
     ddof = check_count("ddof", ddof, 0, 1)
     returns, _ = _checked(returns, 2)
     psi = _standardized(returns, np.ones_like(returns)) / _lengths(lengths, returns)
-    return psi * np.sqrt(1 - ddof / returns.shape[-1], dtype=psi.dtype)
+    return psi * np.sqrt(1 - ddof / returns.shape[-1], dtype=psi.dtype)  # std over G − ddof
 
 
 def remax(returns: Array, greedy: Array) -> Array:
