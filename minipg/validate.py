@@ -108,6 +108,15 @@ def check_parameters(name: str, value: object, size: int) -> Array:
     return found
 
 
+def check_weight(value: object, count: int) -> Array:
+    """`value` as numbers (count,); ValueError unless each is finite and none below 0."""
+    weight = floats(value)
+    check_shape("weight", weight, (count,))
+    check_finite("weight", weight)
+    check_range("weight", float(weight.min(initial=0)), 0)
+    return weight
+
+
 def check_vectors(name: str, value: object, size: int) -> Array:
     """`value` as an array (..., size); ValueError unless it is finite."""
     found = array(value)
@@ -180,13 +189,11 @@ def check_flag(name: str, value: object) -> bool:
 
 
 def powers_of_two(rows: Array) -> Array:
-    """The power of two near the largest entry of each row (..., 1), 1 where all are 0: dividing by
-    it is exact.
-    """
+    """The power of two near the largest entry of each row (..., 1), 1 where all are 0."""
     largest = np.abs(rows).max(-1, initial=0.0, keepdims=True)
     return np.where(largest, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1)
 
 
 def power_of_two(array: Array) -> float:
-    """That of all entries."""
+    """That of all entries: dividing by it is exact."""
     return float(powers_of_two(np.ravel(array))[0])

@@ -440,7 +440,7 @@ def test_a_module_in_a_run_folder_is_not_imported(tmp_path, command):
      (["actor_critic", "--critic-learning-rate", "1e300"], "critic after the step|gradient"),
      (["ppo", "--learning-rate", "1e300"], "parameters|theta|gradient"),
      (["reinforce", "--learning-rate", "1e300"], "parameters after the step"),
-     (["npg", "--delta", "1e300"], "parameters after the step"),
+     (["npg", "--delta", "1e300"], "step"),
      (["trpo", "--critic-learning-rate", "1e300"], "psi|gradient"),
      (["acktr", "--critic-delta", "1e300"], "Kronecker factor"),
      (["cem", "--std", "1e300"], "theta")],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minipg.estimators.critics import Critic, SharedCritic, VCritic, value_critic
+from minipg.estimators.critics import Critic, SharedCritic, VCritic, checked_vjp, value_critic
 from minipg.experience.batch import Batch
 from minipg.policies.network import MLP
 from minipg.policies.policy import Policy
@@ -45,7 +45,7 @@ class QCritic:
         taken = np.arange(len(obs)), actions
         error = np.zeros_like(q)
         error[taken] = (q[taken] - array(target)[batch.valid]) / len(obs)
-        return self.network.vjp(phi, tape, error)
+        return checked_vjp(self.network, phi, tape, error)
 
     def psi(self, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float) -> Array:
         """E12 Q_φ(s, a) − Σ_b π(b|s) Q_φ(s, b); γ is in the target, λ is not used."""

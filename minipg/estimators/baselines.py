@@ -6,7 +6,7 @@ Axes: T steps, B columns, P parameters.
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.validate import Array, array, check_shape, floats
+from minipg.validate import Array, check_finite, check_shape, check_weight, floats, power_of_two
 
 
 def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
@@ -15,8 +15,7 @@ def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
     leave_one_out: for each column over the others only, so that no sample sees its own.
     """
     num, den = (
-        _sum_of_others(x) if leave_one_out else x.sum(-1, keepdims=True)
-        for x in (floats(above), floats(below))
+        _sum_of_others(x) if leave_one_out else x.sum(-1, keepdims=True) for x in (above, below)
     )
     return np.divide(num, den, out=np.zeros(den.shape, num.dtype), where=den > 0)
 
@@ -31,18 +30,27 @@ def _sum_of_others(x: Array) -> Array:
 
 def constant_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
     """E08 b = the mean of ψ over all steps (1, 1), or (1, B) with leave_one_out."""
-    psi = array(psi)
-    check_shape("psi", psi, batch.rewards.shape)
-    weight, psi = batch.weight * batch.valid, np.where(batch.valid, psi, 0)
-    return _ratio_of_means((weight * psi).sum(0), weight.sum(0), leave_one_out)[None]
+    weight, psi, unit = _weighted(batch, psi)
+    return unit * _ratio_of_means((weight * psi).sum(0), weight.sum(0), leave_one_out)[None]
 
 
 def time_baseline(batch: Batch, psi: Array, leave_one_out: bool = False) -> Array:
     """E08 b_t = the mean of ψ_t over the columns still running at t (T, 1), or (T, B)."""
-    psi = array(psi)
+    weight, psi, unit = _weighted(batch, psi)
+    return unit * _ratio_of_means(weight * psi, weight, leave_one_out)
+
+
+def _weighted(batch: Batch, psi: Array) -> tuple[Array, Array, float]:
+    """The weight of each transition (T, B), ψ (T, B) in a unit whose sums stay numbers, the unit.
+
+    ψ is 0 where it counts for nothing, whatever stands there; else ValueError unless finite.
+    """
+    psi, weight = floats(psi), batch.weight * batch.valid
     check_shape("psi", psi, batch.rewards.shape)
-    weight, psi = batch.weight * batch.valid, np.where(batch.valid, psi, 0)
-    return _ratio_of_means(weight * psi, weight, leave_one_out)
+    psi = np.where(weight > 0, psi, 0)
+    check_finite("psi", psi)
+    unit = power_of_two(psi)
+    return weight, psi / unit, unit
 
 
 def optimal_baseline(
@@ -53,10 +61,21 @@ def optimal_baseline(
     With scores Y = Σ_t ∇log π and estimates X = Y R this is the slides' b = E Y² R / E Y²,
     per parameter (1, P), or b = E‖Y‖² R / E‖Y‖² for the summed variance (1, 1) (errata 9).
     In general b = E XY / E Y², from Var(X − bY) = Var X − 2b E XY + b² E Y².
-    leave_one_out: (B, P) or (B, 1), for each column from the others.
+    leave_one_out: (B, P) or (B, 1), for each column from the others. A column of weight 0 counts
+    for nothing, whatever stands there. ValueError where b is no number.
     """
-    estimates, scores, weight = floats(estimates), floats(scores), floats(weight)
+    scores, weight = floats(scores), check_weight(weight, len(scores))
+    check_shape("scores", scores, (len(weight), None))
+    check_shape("estimates", floats(estimates), scores.shape)
+    estimates, scores = (np.where(weight[:, None] > 0, x, 0) for x in (floats(estimates), scores))
+    check_finite("estimates", estimates)
+    check_finite("scores", scores)
+    units = power_of_two(estimates), power_of_two(scores)  # in which no square underflows
+    estimates, scores = estimates / units[0], scores / units[1]
     above, below = weight * (estimates * scores).T, weight * (scores**2).T  # (P, B)
     if not per_parameter:
         above, below = above.sum(0, keepdims=True), below.sum(0, keepdims=True)
-    return _ratio_of_means(above, below, leave_one_out).T
+    with np.errstate(over="ignore"):
+        b = _ratio_of_means(above, below, leave_one_out).T * (units[0] / units[1])
+    check_finite("b (the estimates are too large for these scores)", b)
+    return b

@@ -12,9 +12,9 @@ from numpy.typing import DTypeLike
 
 from minipg.estimators.returns import gae, td_error
 from minipg.experience.batch import Batch
-from minipg.policies.network import MLP
+from minipg.policies.network import MLP, Tape
 from minipg.policies.policy import Policy
-from minipg.validate import Array, array, arrays, check_shape, floats
+from minipg.validate import Array, array, arrays, check_finite, check_shape, floats
 
 
 class Critic(Protocol):
@@ -54,6 +54,14 @@ def advantage(
     return gae(delta, batch.ends, gamma, lam)
 
 
+def checked_vjp(network: MLP, phi: Array, tape: Tape, error: Array) -> Array:
+    """Σ_n J_nᵀ error_n (P_c,); ValueError where it is no number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient = network.vjp(phi, tape, error)
+    check_finite("gradient of the critic (its parameters or errors are too large)", gradient)
+    return gradient
+
+
 @dataclass(frozen=True)
 class VCritic:
     """V_φ(s): fewest inputs, one output, the least complex of the three (footnote 5)."""
@@ -77,7 +85,7 @@ class VCritic:
         check_shape("target", target, (len(obs),))
         y, tape = self.network.forward(phi, obs)
         error = (y[:, 0] - target).astype(phi.dtype) / len(obs)
-        return self.network.vjp(phi, tape, error[:, None])
+        return checked_vjp(self.network, phi, tape, error[:, None])
 
     def psi(self, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float) -> Array:
         """E16, E24 GAE."""

@@ -8,8 +8,10 @@ from minipg.validate import (
     Array,
     arrays,
     check_count,
+    check_finite,
     check_range,
     check_shape,
+    check_weight,
     floats,
     power_of_two,
 )
@@ -42,10 +44,22 @@ def least_squares(features: Array, target: Array, weight: Array) -> Array:
     With y = G_t this is the fixed point of Monte-Carlo fits; with features = scores and y = A^π
     it is H⁻¹∇J, the natural gradient (Kakade 2001).
     """
-    features, target, weight = floats(features), floats(target), floats(weight)
+    weight, features, target = _counted(weight, features=features, target=target)
     check_shape("target", target, (len(features),))
     root = np.sqrt(weight)
     return np.linalg.lstsq(features * root[:, None], target * root, rcond=_rank(features))[0]
+
+
+def _counted(weight: Array, **samples: Array) -> list[Array]:
+    """Weight and samples (N, ...) where the weight is above 0; ValueError unless all are finite."""
+    weight = check_weight(weight, len(next(iter(samples.values()))))
+    found = [weight[weight > 0]]
+    for name, values in samples.items():
+        values = floats(values)
+        check_shape(name, values, (len(weight), *values.shape[1:]))
+        found.append(values[weight > 0])
+        check_finite(name, found[-1])
+    return found
 
 
 def _rank(features: Array) -> float:
@@ -61,8 +75,11 @@ def lstd(
     next_features (N, F) are 0 after a termination. Source: Bradtke & Barto 1996.
     """
     gamma = check_range("gamma", gamma, 0, 1)
-    features, next_features = floats(features), floats(next_features)
-    rewards, weight = floats(rewards), floats(weight)
+    weight, features, next_features, rewards = _counted(
+        weight, features=features, next_features=next_features, rewards=rewards
+    )
+    check_shape("rewards", rewards, (len(features),))
+    check_shape("next_features", next_features, features.shape)
     unit = power_of_two(features)  # in which no square underflows
     features, next_features = features / unit, next_features / unit
     weighted = features * weight[:, None]

@@ -98,7 +98,10 @@ def remax(returns: Array, greedy: Array) -> Array:
     """
     returns, greedy = _finite("returns", returns), _finite("greedy", greedy)
     check_shape("greedy", greedy, returns.shape[:-1])
-    return returns - greedy[..., None]
+    with np.errstate(over="ignore"):
+        psi = returns - greedy[..., None]
+    check_finite("psi (the returns are too large)", psi)
+    return psi
 
 
 def reinforce_plus_plus(returns: Array, lengths: Array) -> Array:
@@ -116,7 +119,8 @@ def reinforce_plus_plus(returns: Array, lengths: Array) -> Array:
 def by_group(method: Callable[..., Array], group: Array, returns: Array, *others: Array) -> Array:
     """ψ (B,) of a method on groups of unlike size: response i is to prompt group[i] (B,).
 
-    others (B,): what else the method takes of each response, lengths say.
+    others (B,): what else the method takes of each response, lengths say. ReMax compares with no
+    other response and needs no groups: remax(returns[:, None], greedy[group])[:, 0].
 
     >>> by_group(rloo, np.array([7, 3, 7, 3, 3]), np.array([1.0, 0.0, 0.0, 0.0, 3.0])).tolist()
     [1.0, -1.5, -1.0, -1.5, 3.0]
@@ -125,6 +129,8 @@ def by_group(method: Callable[..., Array], group: Array, returns: Array, *others
     check_shape("returns", returns, (None,))
     for name, values in (("group", group), *(("others", x) for x in others)):
         check_shape(name, values, returns.shape)
+    if group.dtype.kind == "f":
+        check_finite("group", group)
     psi = np.empty(len(returns))
     for prompt in np.unique(group):
         own = group == prompt
@@ -173,6 +179,8 @@ def _lengths(lengths: Array, returns: Array) -> Array:
     lengths = _finite("lengths", lengths)
     check_shape("lengths", lengths, returns.shape)
     check_range("lengths", float(lengths.min()), 1)
+    if (lengths % 1).any():
+        raise ValueError(f"lengths: expected whole numbers, got {lengths[lengths % 1 > 0][0]}")
     return lengths.astype(returns.dtype)
 
 

@@ -11,6 +11,7 @@ from minipg.estimators.recursion import backward_recursion, first_terms
 from minipg.validate import (
     LARGEST,
     Array,
+    all_finite,
     array,
     arrays,
     check_count,
@@ -35,7 +36,15 @@ def discounted_sum(x: Array, ends: Array, rate: float | Array) -> Array:
     """
     x, ends = arrays(x, ends)
     check_shape("ends", ends, x.shape)
-    return backward_recursion(x, _rate("rate", rate, x, -LARGEST, LARGEST), np.logical_not(ends))
+    rate = _rate("rate", rate, x, -LARGEST, LARGEST)
+    return _sized(backward_recursion(x, rate, np.logical_not(ends)), x)
+
+
+def _sized(sums: Array, of: Array) -> Array:
+    """`sums`; ValueError where finite numbers have a sum that is none."""
+    if not all_finite(sums) and all_finite(of):
+        check_finite("sum (smaller rewards?)", sums)
+    return sums
 
 
 def _rate(
@@ -97,7 +106,9 @@ def n_step_advantage(delta: Array, ends: Array, gamma: float | Array, n: int) ->
     delta, ends = arrays(delta, ends)
     check_shape("ends", ends, delta.shape)
     n, gamma = check_count("n", n, 1), _rate("gamma", gamma, delta)
-    return first_terms(delta, gamma, np.logical_not(ends), min(n, len(delta)))
+    with np.errstate(over="ignore"):
+        sums = first_terms(delta, gamma, np.logical_not(ends), min(n, len(delta)))
+    return _sized(sums, delta)
 
 
 def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:

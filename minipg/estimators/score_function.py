@@ -8,14 +8,14 @@ import numpy as np
 
 from minipg.experience.batch import Batch
 from minipg.policies.policy import Policy
-from minipg.validate import Array, array, check_shape
+from minipg.validate import Array, array, check_shape, product
 
 
 def gradient(policy: Policy, theta: Array, batch: Batch, psi: Array) -> Array:
     """E05, E10, E11 Σ_b weight_b Σ_t ∇log π(a_t|s_t) ψ_t (P,), in one vjp; ψ (T, B)."""
     psi = array(psi)
     check_shape("psi", psi, batch.rewards.shape)
-    weighted = (batch.weight * psi)[batch.valid]
+    weighted = product(batch.weight, psi)[batch.valid]
     return policy.weighted_score(
         theta, batch.obs[:-1][batch.valid], batch.actions[batch.valid], weighted
     )

@@ -69,10 +69,12 @@ def clipped_surrogate(
     up = psi > 0
     bound = np.where(up, 1 + clip, 1 - clip)  # that of the two which the minimum may take
     outside = np.where(up, rho > bound, rho < bound)
-    value = product(np.where(outside, bound, rho), psi).mean()
+    with np.errstate(over="ignore"):
+        value = product(np.where(outside, bound, rho), psi).mean()
     inside = product(rho, np.where(outside, 0, psi)) / len(obs)
     with np.errstate(over="ignore"):
         inside = inside.astype(theta.dtype)
     check_finite("ratio π/π_k times ψ, where no clip bounds it (a smaller learning rate?)", inside)
+    check_range("mean of min(ρψ, clip(ρ, 1 ± ε)ψ)", value)
     deta = product(inside[:, None], policy.head.score(eta, actions))
     return float(value), policy.vjp(theta, tape, deta), np.count_nonzero(outside) / len(obs)

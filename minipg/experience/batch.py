@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from minipg.validate import Array, array, arrays, check_finite, check_shape
+from minipg.validate import Array, array, check_finite, check_shape, check_weight
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,14 @@ def columns(batch: Batch, chosen: Array) -> Batch:
 def moments(samples: Array, weight: Array) -> tuple[Array, Array]:
     """E06 mean (P,) and covariance (P, P) of samples (B, P) of probability weight (B,).
 
-    Under enumeration these are the exact moments of an estimator that gives one gradient a column.
+    A sample of weight 0 counts for nothing, whatever it holds. Under enumeration these are the
+    exact moments of an estimator that gives one gradient a column.
     ValueError where a square of the samples is no number.
     """
-    samples, weight = arrays(samples, weight)
+    samples = array(samples)
     check_shape("samples", samples, (len(weight), None))
+    weight = check_weight(weight, len(samples))
+    samples = np.where(weight[:, None] > 0, samples, 0)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = weight @ samples
         centred = samples - mean

@@ -133,7 +133,10 @@ class Policy(Layout):
         if all_finite(gradient):
             return gradient
         check_finite(f"psi, in the {theta.dtype} of θ", weight)
-        return self.vjp(theta, tape, product(weight, score))  # ψ = 0 counts for nothing
+        with np.errstate(over="ignore", invalid="ignore"):
+            gradient = self.vjp(theta, tape, product(weight, score))  # ψ = 0 counts for nothing
+        check_finite(f"gradient, in {theta.dtype} (actions too far from the mean?)", gradient)
+        return gradient
 
     def score(self, theta: Array, obs: Array, actions: Array) -> Array:
         """E07 ∇_θ log π(a_n|s_n) for each sample (N, P), of mean 0 under a ∼ π; obs (N, D)."""

@@ -11,7 +11,16 @@ from typing import NamedTuple
 import numpy as np
 
 from minipg.problems.lqr_problem import LQR as LQR
-from minipg.validate import LARGEST, Array, array, arrays, check_count, finite_array
+from minipg.validate import (
+    LARGEST,
+    Array,
+    array,
+    arrays,
+    check_count,
+    check_finite,
+    finite_array,
+    product,
+)
 
 overflow_refused = np.errstate(over="ignore", invalid="ignore")  # by _check_finite, not in passing
 
@@ -51,27 +60,28 @@ def _closed_loop(lqr: LQR, theta: Array) -> ClosedLoop:
 
 @overflow_refused
 def solve(lqr: LQR, theta: Array) -> Solution:
-    """P_t = Q + MᵀRM + γ LᵀP_{t+1}L with L = F + GM; c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
+    """P_t = Q + MᵀRM + LᵀP_{t+1}L with L = √γ (F + GM); c_t = tr RΣ + γ (c_{t+1} + tr P_{t+1}N).
 
-    F, G, Q, M, Σ and N are those of x (ClosedLoop). ValueError where, without a horizon, √γ L is
+    F, G, Q, M, Σ and N are those of x (ClosedLoop). ValueError where, without a horizon, L is
     not stable, and where V overflows.
     """
     x = _closed_loop(lqr, theta)
-    loop, cost = x.F + x.G @ x.M, x.Q + x.M.T @ lqr.R @ x.M
+    loop, cost = np.sqrt(lqr.gamma) * (x.F + x.G @ x.M), x.Q + x.M.T @ lqr.R @ x.M
     if lqr.horizon is None:
         from scipy.linalg import solve_discrete_lyapunov
 
-        radius = np.sqrt(lqr.gamma) * np.abs(np.linalg.eigvals(loop)).max()
+        radius = np.abs(np.linalg.eigvals(loop)).max()
         if radius >= 1:
             raise ValueError(f"theta: expected a stable policy, got √γ·|eigenvalue| = {radius:.6g}")
-        p = solve_discrete_lyapunov(np.sqrt(lqr.gamma) * loop.T, cost)
+        p = solve_discrete_lyapunov(loop.T, cost)
         c = (np.trace(lqr.R @ x.sigma) + lqr.gamma * np.trace(p @ x.N)) / (1 - lqr.gamma)
         _check_finite("values", p, c)
         return Solution([p], [float(c)])
     ps, cs = [np.zeros_like(cost)], [0.0]
     for left in range(lqr.horizon):
-        c = np.trace(lqr.R @ x.sigma) + lqr.gamma * (cs[0] + np.trace(ps[0] @ x.N))
-        ps.insert(0, cost + lqr.gamma * loop.T @ ps[0] @ loop)
+        following = float(product(lqr.gamma, cs[0] + np.trace(ps[0] @ x.N)))
+        c = np.trace(lqr.R @ x.sigma) + following
+        ps.insert(0, cost + loop.T @ ps[0] @ loop)
         cs.insert(0, float(c))
         _check_finite(f"values {left + 1} steps before the end", ps[0], c)
     return Solution(ps, cs)
@@ -98,27 +108,35 @@ def _quadratic(p: Array, s: Array) -> Array:
     return np.einsum("...i,ij,...j->...", x, p, x)
 
 
+@overflow_refused
 def state_values(lqr: LQR, solution: Solution, s: Array, t: int = 0) -> Array:
     """V^π_t(s) (...) at s (..., n); t counts only where there is a horizon."""
     s, t = array(s), _time(lqr, t)
-    return -(_quadratic(solution.P[t], s) + solution.c[t])
+    return _sized("V", -(_quadratic(solution.P[t], s) + solution.c[t]))
 
 
+@overflow_refused
 def action_values(lqr: LQR, solution: Solution, s: Array, a: Array, t: int = 0) -> Array:
     """E11, E12 Q^π_t(s, a) = −(sᵀQs + aᵀRa) + γ E_w V_{t+1}(Fs + Ga + w) (...)."""
     (s, a), t = arrays(s, a), _time(lqr, check_count("t", t) + 1)
     n = len(lqr.F)
     expected = -(_quadratic(solution.P[t], s @ lqr.F.T + a @ lqr.G.T)
                  + np.trace(solution.P[t][:n, :n] @ lqr.W) + solution.c[t])  # fmt: skip
-    return reward(lqr, s, a) + lqr.gamma * expected
+    return _sized("Q", reward(lqr, s, a) + product(lqr.gamma, expected))
 
 
+@overflow_refused
 def reward(lqr: LQR, s: Array, a: Array) -> Array:
     """−(sᵀQs + aᵀRa) (...)."""
     s, a = arrays(s, a)
-    return -np.einsum("...i,ij,...j->...", s, lqr.Q, s) - np.einsum(
-        "...i,ij,...j->...", a, lqr.R, a
-    )
+    costs = (np.einsum("...i,ij,...j->...", x, m, x) for x, m in ((s, lqr.Q), (a, lqr.R)))
+    return _sized("reward", -next(costs) - next(costs))
+
+
+def _sized(name: str, values: Array) -> Array:
+    """`values`; ValueError where one has overflowed."""
+    check_finite(f"{name} (s or a is too large)", np.asarray(values))
+    return values
 
 
 @overflow_refused
@@ -143,19 +161,19 @@ def policy_gradient(lqr: LQR, theta: Array) -> Array:
     Source: Fazel et al. 2018, arXiv 1801.05039, lemma 1, with noise, γ and a horizon.
     """
     own, solution = _closed_loop(lqr, theta), solve(lqr, theta)
-    loop, x = own.F + own.G @ own.M, _second_moment(lqr)
+    loop, x = np.sqrt(lqr.gamma) * (own.F + own.G @ own.M), _second_moment(lqr)
     if lqr.horizon is None:  # Σ_t γ^t X_t at once
         from scipy.linalg import solve_discrete_lyapunov
 
         right = x + lqr.gamma / (1 - lqr.gamma) * own.N
-        x = solve_discrete_lyapunov(np.sqrt(lqr.gamma) * loop, right)
+        x = solve_discrete_lyapunov(loop, right)
         terms = [(solution.P[0], x, 1 / (1 - lqr.gamma))]
     else:
         terms, weight = [], 1.0
         for p in solution.P[1:]:
             terms.append((p, x, weight))  # γ^t X_t: X_t alone may overflow where γ^t X_t does not
             weight *= lqr.gamma
-            x = lqr.gamma * (loop @ x @ loop.T) + weight * own.N
+            x = loop @ x @ loop.T + weight * own.N
     d_mean, d_log_std = np.zeros_like(own.M), np.zeros(len(own.sigma))
     for p, weighted_x, weight in terms:
         curvature = lqr.R + lqr.gamma * own.G.T @ p @ own.G

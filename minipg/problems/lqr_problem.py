@@ -9,6 +9,13 @@ from minipg.validate import Array, check_count, check_range, finite_array
 ROUNDING = 1e-9  # of a matrix that was computed, an inverse say, relative to its largest entry
 
 
+def _rounding(matrix: Array) -> float:
+    """That of a matrix, in units of what it is computed in: float32's is larger."""
+    found = np.asarray(matrix)
+    eps = float(np.finfo(found.dtype).eps) if found.dtype.kind == "f" else 0.0
+    return max(ROUNDING, 100 * eps) * float(np.abs(found).max())
+
+
 @dataclass(frozen=True)
 class LQR:
     """F (n, n), G (n, d), Q (n, n) and R (d, d) symmetric, W (n, n) and C (n, n) covariances.
@@ -34,11 +41,11 @@ class LQR:
             "G": (n, d), "F": (n, n), "mean": (n,),
             "Q": (n, n), "R": (d, d), "W": (n, n), "C": (n, n),
         }  # fmt: skip
+        given = {name: getattr(self, name) for name in "QRWC"}
         for name, shape in shapes.items():
             object.__setattr__(self, name, finite_array(name, getattr(self, name), shape))
-        for name in ("Q", "R", "W", "C"):
-            matrix = getattr(self, name)
-            rounding = ROUNDING * float(np.abs(matrix).max())
+        for name, computed in given.items():
+            matrix, rounding = getattr(self, name), _rounding(computed)
             if np.abs(matrix - matrix.T).max() > rounding:
                 raise ValueError(f"{name}: expected a symmetric matrix, got {matrix.tolist()}")
             matrix = matrix / 2 + matrix.T / 2

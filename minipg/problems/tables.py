@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 
 from minipg.files import read_npz
-from minipg.problems.entries import Entries
+from minipg.problems.entries import Entries, cleaned
 from minipg.validate import Array, array, check_shape, finite_array
 
 
@@ -22,7 +22,8 @@ def of_arrays(
 
     transition, and a reward of three axes, may be (A, S, S) where S ≠ A tells.
     """
-    transition = finite_array("transition", transition, (None, None, None))
+    transition = array(transition)
+    check_shape("transition", transition, (None, None, None))
     first, n, last = transition.shape
     if n == last != first:  # (A, S, S), as of toolboxes that keep a matrix for each action
         transition = transition.swapaxes(0, 1)
@@ -33,14 +34,19 @@ def of_arrays(
         raise ValueError(
             f"transition: expected shape (S, A, S), or (A, S, S), got {transition.shape}"
         )
-    reward = finite_array("reward", reward, (n, a, n) if np.ndim(reward) == 3 else (n, a))
+    reward = array(reward)
+    check_shape("reward", reward, (n, a, n) if reward.ndim == 3 else (n, a))
     reward = reward if reward.ndim == 3 else np.repeat(reward[:, :, None], n, axis=2)
     terminal = np.zeros(n, bool) if terminal is None else array(terminal)
     check_shape("terminal", terminal, (n,))
     if terminal.dtype != np.bool_:
         raise ValueError(f"terminal: expected booleans, got dtype {terminal.dtype}")
-    transition = np.where(terminal[:, None, None], np.eye(n)[:, None], transition)
-    reward = np.where(terminal[:, None, None], 0.0, reward)
+    over = terminal[:, None, None]
+    transition = finite_array(
+        "transition", np.where(over, np.eye(n)[:, None], transition), (n, a, n)
+    )
+    counted = ~over & (cleaned(transition) != 0)
+    reward = finite_array("reward", np.where(counted, reward, 0), (n, a, n))
     s, act, s2 = (x.ravel() for x in np.indices(transition.shape))
     entries = Entries(s * a + act, s2, transition.ravel(), reward.ravel(), terminal[s2])
     return entries, (n, a)

@@ -48,16 +48,20 @@ def conjugate_gradients(
     check_finite("b", b)
     iterations = check_count("iterations", iterations, 1)
     tolerance = check_range("tolerance", tolerance, 0)
-    unit = b.dtype.type(power_of_two(b))  # neither a square nor a norm may over- or underflow
-    x, r = np.zeros_like(b), b / unit  # r = (b − Hx)/unit, x likewise
+    unit = power_of_two(b)  # of b, and of H and M, so that no square over- or underflows
+    x, r = np.zeros_like(b), b / b.dtype.type(unit)
     size = float(np.linalg.norm(r))
     if not size:
         return CGResult(x, 0, 0.0, "zero")
     z = r if preconditioner is None else preconditioner(r)
-    p, rz, j, reason = z, r @ z, 0, "iterations"
+    of_m, of_h = power_of_two(z), 0.0
+    p = z = z / of_m
+    rz, j, reason = r @ z, 0, "iterations"
     while j < iterations:
         hp = product(p)
         check_shape("product", hp, b.shape)
+        of_h = of_h or power_of_two(hp)
+        hp = hp / of_h
         curvature = p @ hp
         if not np.isfinite(curvature):
             reason = "not finite"
@@ -70,11 +74,11 @@ def conjugate_gradients(
         if np.linalg.norm(r) <= tolerance * size:
             reason = "converged"
             break
-        z = r if preconditioner is None else preconditioner(r)
+        z = (r if preconditioner is None else preconditioner(r)) / of_m
         rz, before = r @ z, rz
         p = z + (rz / before) * p
     with np.errstate(over="ignore"):
-        x = x * unit
+        x = x * b.dtype.type(unit / of_h)
     check_finite("x of Hx = b (b is too large for H)", x)
     return CGResult(x, j, float(np.linalg.norm(r)) / size, reason)
 

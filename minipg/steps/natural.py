@@ -35,11 +35,13 @@ def fisher_product(
     KL, of either direction, is ½ dᵀHd without a linear term (footnote 7). The forward pass is
     done once, each product costs one jvp and one vjp.
     """
-    theta, obs, weight = arrays(theta, obs, weight)
+    theta, obs = arrays(theta, obs)
+    with np.errstate(over="ignore"):
+        weight = array(weight).astype(floats(theta).dtype)
     check_shape("weight", weight, (len(obs),))
-    check_finite("weight", weight)
+    check_finite("weight, in the dtype of θ", weight)
     parts = [
-        _product_of_block(policy, theta, obs[i], weight[i].astype(theta.dtype))
+        _product_of_block(policy, theta, obs[i], weight[i])
         for i in policy.network.blocks(len(obs), theta.dtype)
     ]
     return lambda v: reduce(np.add, (part(v) for part in parts))
@@ -115,4 +117,9 @@ def trust_region_step(direction: Array, curvature: float, delta: float) -> Array
     """
     direction, delta = floats(direction), check_range("delta", delta, TINY)
     curvature = check_range("curvature", curvature, TINY)
-    return direction * direction.dtype.type(np.sqrt(2 * delta / curvature))
+    length = np.sqrt(2 * delta / curvature)
+    unit = power_of_two(direction)  # a step may be a number where its factor is none
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = direction / direction.dtype.type(unit) * direction.dtype.type(length * unit)
+    check_finite("step (the curvature is too small for δ)", step)
+    return step

@@ -11,6 +11,7 @@ from minipg.validate import (
     all_finite,
     check_finite,
     check_range,
+    check_shape,
     floats,
     power_of_two,
 )
@@ -22,9 +23,17 @@ def sgd_init(theta: Array) -> None:
 
 def sgd(theta: Array, gradient: Array, state: None, learning_rate: float) -> tuple[Array, None]:
     """θ + α g."""
-    theta, gradient = floats(theta), floats(gradient)
+    theta, gradient = _checked(theta, gradient)
+    check_finite("gradient", gradient)
     learning_rate = check_range("learning_rate", learning_rate)
     return theta + learning_rate * gradient, None
+
+
+def _checked(theta: Array, gradient: Array) -> tuple[Array, Array]:
+    """Both as numbers (P,); ValueError for a gradient of another shape, which would broadcast."""
+    theta, gradient = floats(theta), floats(gradient)
+    check_shape("gradient", gradient, theta.shape)
+    return theta, gradient
 
 
 def clip_norm(gradient: Array, most: float) -> Array:
@@ -87,7 +96,7 @@ def rmsprop(
     >>> new.round(3).tolist()
     [1.5, 0.5]
     """
-    theta, gradient, square = floats(theta), floats(gradient), floats(square)
+    (theta, gradient), square = _checked(theta, gradient), floats(square)
     learning_rate, eps = check_range("learning_rate", learning_rate), _checked_eps(eps, theta)
     decay = check_range("decay", decay, 0, 1)
     square = decay * square + (1 - decay) * squared(gradient)
@@ -125,7 +134,7 @@ def adam(
     >>> adam(theta, np.array([3.0, -0.1]), adam_init(theta), 0.5)[0].round(6).tolist()
     [1.5, 0.5]
     """
-    theta, gradient = floats(theta), floats(gradient)
+    theta, gradient = _checked(theta, gradient)
     learning_rate, eps = check_range("learning_rate", learning_rate), _checked_eps(eps, theta)
     beta1 = check_range("beta1", beta1, 0, BELOW_1)
     beta2 = check_range("beta2", beta2, 0, BELOW_1)

@@ -4,11 +4,14 @@ Axes: S states, A actions; pi and pi_new (S, A) are π and π̃.
 KL(p‖q) = E_p log p/q, in nats, its direction in the arguments.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from minipg.policies.heads import kl_terms
 from minipg.problems.mdp import TabularMDP, check_pi, check_rows
 from minipg.truth import exact
+from minipg.truth.optimal import ROUNDING
 from minipg.validate import TINY, Array, check_shape, product
 
 
@@ -58,6 +61,14 @@ def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
     return float(product(visited, kl(p, q)).sum())
 
 
+def beyond_rounding(mdp: TabularMDP, pi: Array) -> Array:
+    """A^π (S, A), 0 where it is no more than the rounding of the rewards that it is made of."""
+    sizes = replace(mdp, reward=np.abs(mdp.reward))
+    size = exact.action_values(sizes, exact.state_values(sizes, pi)).max(1, keepdims=True)
+    advantage = exact.advantages(mdp, pi)
+    return np.where(np.abs(advantage) > ROUNDING * size, advantage, 0)
+
+
 def penalty(mdp: TabularMDP, pi: Array) -> float:
     """E34 C = 4 ε γ/(1−γ)², ε = max |A^π|: |J(π̃) − J(π) − L(π̃)| ≤ C max_s KL, in either direction.
 
@@ -65,7 +76,7 @@ def penalty(mdp: TabularMDP, pi: Array) -> float:
     two trust regions, one bound (errata 8).
     Source: Schulman et al. 2015, arXiv 1502.05477, theorem 1, and Pinsker's inequality.
     """
-    epsilon = float(np.abs(exact.advantages(mdp, pi)).max())
+    epsilon = float(np.abs(beyond_rounding(mdp, pi)).max())
     if mdp.gamma == 1:
         return np.inf if epsilon else 0.0
     return 4 * epsilon * mdp.gamma / (1 - mdp.gamma) ** 2
@@ -90,7 +101,9 @@ def improve(mdp: TabularMDP, pi: Array) -> Array:
     from scipy.optimize import brentq
 
     pi = check_pi(mdp, pi)
-    advantage, c = exact.advantages(mdp, pi), penalty(mdp, pi)
+    advantage, c = beyond_rounding(mdp, pi), penalty(mdp, pi)
+    if not advantage.any():
+        return pi
     visited = exact.visits(mdp, pi, mdp.gamma)
     if c == 0:  # L is the difference itself
         new = np.eye(mdp.num_actions)[advantage.argmax(1)]
