@@ -1,7 +1,8 @@
-"""Write the generated pages, or check that they are current.
+"""Write the generated pages and lists, or check that they are current.
 
-docs/index.md: each equation, erratum, question and pitfall, with the functions that compute it, the
-claims that compare it and the tests that show it. docs/results.md: the presets of the commands.
+minipg/lecture/tests.json: the tests that bear each statement's mark, which the lecture's page
+shows. docs/pitfalls.md: each pitfall, what catches it and the tests that show it. docs/results.md:
+the presets of the commands.
 
 python scripts/index.py [--check]
 """
@@ -10,39 +11,26 @@ import argparse
 import ast
 import contextlib
 import io
-import re
+import json
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import groupby
 from pathlib import Path
 
 import pytest
 
-from minipg.claims import CLAIMS, EQUATIONS, ERRATA, QUESTIONS, STATEMENTS, Statement
+from minipg.claims import STATEMENTS
 from minipg.commands.presets import PRESETS
+from minipg.lecture.shown_by import NOT_COMPUTED, defined, functions
 from minipg.museum import BUGS, PITFALLS
 
 ROOT = Path(__file__).parents[1]
-ID = re.compile(r"\b(?:E\d\d|errata \d+)\b")
-HEAD = """# Equations, functions, tests
+HEAD = """# Pitfalls
 
-Made by `python scripts/index.py` from the lists in `minipg/claims/` and `minipg/museum/`, the \
-docstrings and the marks of the tests. `minipg verify` prints a row for each claim, \
-`minipg verify --bugs` one for each planted bug.
+Made by `python scripts/index.py` from the lists in `minipg/museum/` and the marks of the tests. \
+`minipg verify --bugs` prints a row for each planted bug.
+
+| pitfall | the bug | seen in | what catches it | planted in the museum, caught by | shown by |
+|---|---|---|---|---|---|
 """
-COLUMNS = ("| id | what the slides state | computed by | compared by | shown by |\n"
-           "|---|---|---|---|---|")  # fmt: skip
-NOT_COMPUTED = {"errata 11"}  # of years
-
-Defined = ast.FunctionDef | ast.ClassDef
-
-
-def defined(node: ast.AST, within: str = "") -> Iterator[tuple[str, Defined]]:
-    """Every class and function below, by its name with those of the classes around it."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, Defined):
-            yield within + child.name, child
-            yield from defined(child, f"{within}{child.name}.")
 
 
 def link(path: Path, name: str, text: str) -> str:
@@ -51,42 +39,33 @@ def link(path: Path, name: str, text: str) -> str:
     return f"[`{text}`](../{path.relative_to(ROOT).as_posix()}#L{lines[name].lineno})"
 
 
-def functions() -> dict[str, list[str]]:
-    """id → links to what in minipg, claims and museum aside, names it in its docstring."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "minipg").rglob("*.py")):
-        module = ".".join(path.relative_to(ROOT / "minipg").with_suffix("").parts)
-        if module.startswith(("claims.", "museum.")):
-            continue
-        for name, node in defined(ast.parse(path.read_text())):
-            for id in sorted(set(ID.findall(ast.get_docstring(node) or ""))):
-                found.setdefault(id, []).append(link(path, name, f"{module}.{name}"))
-    return found
+def in_museum(thing: object) -> str:
+    """A link to a function of the museum."""
+    module, name = str(thing.__module__), str(thing.__name__)
+    return link(ROOT / (module.replace(".", "/") + ".py"), name, name)
 
 
-def in_minipg(thing: object, text: str) -> str:
-    """A link to a function of a claim or of the museum."""
-    module = str(thing.__module__)
-    return link(ROOT / (module.replace(".", "/") + ".py"), str(thing.__name__), text)
+def name(test: pytest.Item) -> str:
+    """file.function"""
+    return f"{test.path.stem}.{test.originalname}"
 
 
 class Marks:
-    """A pytest plugin that keeps links to the collected tests by what they are marked with."""
+    """A pytest plugin that keeps the collected tests by what they are marked with."""
 
     def __init__(self) -> None:
-        self.tests: dict[object, list[str]] = {}
+        self.tests: dict[object, list[pytest.Item]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             for mark in (*item.iter_markers("equation"), *item.iter_markers("pitfall")):
-                test = link(item.path, item.originalname, f"{item.path.stem}.{item.originalname}")
                 for id in mark.args:
-                    tests = self.tests.setdefault(id, [])
-                    tests.extend([test] * (test not in tests))
+                    names = [name(test) for test in self.tests.setdefault(id, [])]
+                    self.tests[id].extend([item] * (name(item) not in names))
 
 
-def marked() -> dict[object, list[str]]:
-    """id or number → links to the tests that bear it as a mark."""
+def marked() -> dict[object, list[pytest.Item]]:
+    """id or number → the tests that bear it as a mark."""
     marks, output = Marks(), io.StringIO()
     with contextlib.redirect_stdout(output):
         code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:cov",
@@ -102,37 +81,24 @@ def row(*cells: object) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def index() -> str:
-    """The whole page."""
-    computed, tests = functions(), marked()
-    compared = {id: [in_minipg(c.compare, c.compare.__name__) for c in CLAIMS if c.id == id]
-                for id in STATEMENTS}  # fmt: skip
-    for what, found in (("no docstring of minipg", computed), ("no test's mark", tests)):
-        if missing := set(STATEMENTS) - set(found) - NOT_COMPUTED:
+def listed(tests: dict[object, list[pytest.Item]]) -> str:
+    """Names of tests by the statement they show."""
+    for what, found in (("no docstring of minipg", {id for id in STATEMENTS if functions(id)}),
+                        ("no test's mark", set(tests))):  # fmt: skip
+        if missing := set(STATEMENTS) - found - NOT_COMPUTED:
             raise SystemExit(f"index: {what} names {sorted(missing)}")
+    names = {id: list(map(name, tests.get(id, []))) for id in STATEMENTS}
+    return json.dumps(names, indent=1) + "\n"
 
-    def rows(statements: Iterable[Statement]) -> list[str]:
-        return [COLUMNS, *(
-            row(x.id, f"**{x.title}**<br>{x.sentence}",
-                *(", ".join(links.get(x.id, [])) for links in (computed, compared, tests)))
-            for x in statements
-        ), ""]  # fmt: skip
 
-    lines = [HEAD]
-    in_order = sorted(EQUATIONS, key=lambda x: x.section)  # one that came later has its id last
-    for section, statements in groupby(in_order, lambda x: x.section):
-        lines += [f"## {section}\n", *rows(statements)]
-    lines += ["## What the slides get wrong, or leave loose\n", *rows(ERRATA)]
-    lines += ["## What the footnotes ask\n", "| footnote | question | answer | shown by |\n"
-              "|---|---|---|---|"]  # fmt: skip
-    lines += [row(x.id, x.question, x.answer, ", ".join(x.shown_by)) for x in QUESTIONS]
-    lines += ["\n## Pitfalls\n", "| pitfall | the bug | seen in | what catches it | planted in "
-              "the museum, caught by | shown by |\n|---|---|---|---|---|---|"]  # fmt: skip
+def pitfalls(tests: dict[object, list[pytest.Item]]) -> str:
+    """The page."""
+    lines = []
     for x in PITFALLS:
-        planted = {bug.holds: in_minipg(bug.holds, bug.holds.__name__)
-                   for bug in BUGS if bug.number == x.number}  # fmt: skip
-        lines.append(row(*x, ", ".join(planted.values()), ", ".join(tests.get(x.number, []))))
-    return "\n".join(lines) + "\n"
+        planted = {bug.holds: in_museum(bug.holds) for bug in BUGS if bug.number == x.number}
+        shown = [link(test.path, test.originalname, name(test)) for test in tests.get(x.number, [])]
+        lines.append(row(*x, ", ".join(planted.values()), ", ".join(shown)))
+    return HEAD + "\n".join(lines) + "\n"
 
 
 def presets() -> str:
@@ -159,8 +125,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The generated pages in docs/.")
     parser.add_argument("--check", action="store_true", help="only say whether they are current")
     args, stale = parser.parse_args(), 0
-    page = ROOT / "docs" / "results.md"
-    for path, text in ((ROOT / "docs" / "index.md", index()), (page, results(page.read_text()))):
+    page, tests = ROOT / "docs" / "results.md", marked()
+    for path, text in ((ROOT / "minipg" / "lecture" / "tests.json", listed(tests)),
+                       (ROOT / "docs" / "pitfalls.md", pitfalls(tests)),
+                       (page, results(page.read_text()))):  # fmt: skip
         if args.check and (not path.exists() or path.read_text() != text):
             print(f"index: {path.relative_to(ROOT)} is not current: run python scripts/index.py")
             stale = 1

@@ -83,7 +83,7 @@ def test_the_lists_are_whole_and_every_equation_has_a_claim():
     assert {id for x in QUESTIONS for id in x.shown_by} <= set(STATEMENTS)
     for entries in (EQUATIONS, ERRATA, QUESTIONS):
         assert len({x[2] for x in entries}) == len(entries)
-        assert all(all(x) and x[3].endswith(".") for x in entries)
+        assert all(all(x[:4]) and x[3].endswith(".") for x in entries)
     assert len({c.text for c in CLAIMS}) == len(CLAIMS)
     assert all(c.text.startswith(STATEMENTS[c.id].title) for c in CLAIMS)
     with pytest.raises(KeyError, match="E99"):
@@ -103,7 +103,7 @@ def test_every_file_of_claims_is_asked():
      ("GAE", "E24"), ("likelihood ratio", "E03"), ("cross-entropy", "E02")],
 )  # fmt: skip
 def test_a_word_one_would_search_for_finds_its_equation(word, id):
-    assert word.lower() in " ".join(STATEMENTS[id]).lower()
+    assert word.lower() in " ".join(STATEMENTS[id][:4]).lower()
 
 
 def test_every_mark_names_an_entry_of_the_lists(request):

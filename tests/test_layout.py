@@ -19,7 +19,7 @@ WINGS = {  # a module imports from wings that stand above its own, and from its 
     "estimators": 4,
     "algorithms": 5, "truth": 5,
     "claims": 6,
-    "museum": 7,
+    "museum": 7, "lecture": 7,
     "commands": 8,
 }  # fmt: skip
 ADVICE = (
@@ -28,6 +28,7 @@ ADVICE = (
 )
 PACKAGES = {"policies": {"gymnasium"}, "problems": {"gymnasium"}, "experience": {"gymnasium"},
             "museum": {"gymnasium"},
+            "lecture": {"gymnasium", "matplotlib", "pygments", "math_core", "fontTools"},
             "commands": {"gymnasium", "matplotlib", "tqdm", "distributed", "PIL"}}  # fmt: skip
 MODULES = sorted((ROOT / "minipg").rglob("*.py"))
 SHOWN = ("policies", "problems", "experience", "estimators", "steps", "algorithms", "truth",
@@ -92,7 +93,7 @@ def test_the_package_shows_its_wings_and_each_wing_its_names():
     assert minipg.truth.exact.objective is minipg.truth.objective
 
 
-@pytest.mark.parametrize("wing", [*SHOWN, "museum"])
+@pytest.mark.parametrize("wing", [*SHOWN, "museum", "lecture"])
 def test_the_docstring_of_a_wing_maps_its_files(wing):
     files = {path.stem for path in (ROOT / "minipg" / wing).glob("[!_]*.py")}
     doc = importlib.import_module(f"minipg.{wing}").__doc__ or ""

@@ -2,7 +2,14 @@
 
 file             what                                                  equations
 statement        an entry of the lists: id, section, title, sentence
-equations        what the slides state                                 E01–E48
+equations        what the slides state, all of it                      E01–E48
+e1_reinforce     of each: title, sentence, TeX, code, coloured terms   E01–E06
+e2_baselines     likewise                                              E07–E10
+e3_actor_critic  likewise                                              E11–E19
+e4_gae           likewise                                              E20–E25
+e5_theory        likewise                                              E26–E38
+e5_step          likewise                                              E39–E48
+course           opening, reading order, what a reader can tell
 errata           what they get wrong, or leave loose                   errata 1–11
 questions        what their footnotes ask, answered
 problem          what is compared on: a table, its start, a policy
@@ -34,7 +41,11 @@ if TYPE_CHECKING:
         claim as claim,
     )
     from minipg.claims.sections import CLAIMS as CLAIMS
-    from minipg.claims.statement import Question as Question, Statement as Statement
+    from minipg.claims.statement import (
+        Erratum as Erratum,
+        Question as Question,
+        Statement as Statement,
+    )
     from minipg.claims.table import read_table as read_table, unrolled_start as unrolled_start
 else:
     from minipg.lazy import handed_on

@@ -1,7 +1,6 @@
 """The questions that the slides ask in footnotes and leave open, with answers."""
 
-from minipg.claims.equations import S1, S2, S3, S5
-from minipg.claims.statement import Question
+from minipg.claims.statement import S1, S2, S3, S5, Question
 
 QUESTIONS = (
     Question("footnote 2", S1,

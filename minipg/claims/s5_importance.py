@@ -29,15 +29,15 @@ def off_policy(p: Problem) -> Row:
     mean = batch.weight @ gradients(p.policy, p.theta, batch, psi)
     error = p.error(mean, p.gradient)
     new = p.policy.probs(theta, p.start.features)
-    for w, second in zip(so_far, _second_moments(p.start, p.pi, new), strict=False):
+    for w, second in zip(so_far, second_moments(p.start, p.pi, new), strict=False):
         error = worst(error, abs(float(batch.weight @ w**2) / second - 1))
     pi, new = (p.policy.probs(x, p.mdp.features) for x in (p.theta, theta))
-    shares = [1 / second for second in islice(_second_moments(p.mdp, pi, new), 30)]
+    shares = [1 / second for second in islice(second_moments(p.mdp, pi, new), 30)]
     told = ", ".join(f"{shares[t - 1]:.2g} ({t})" for t in (1, 3, 10, 30))
     return Row(f"effective share of a sample (at length), whole table: {told}", error, 1e-9)
 
 
-def _second_moments(mdp: TabularMDP, pi: Array, new: Array) -> Iterator[float]:
+def second_moments(mdp: TabularMDP, pi: Array, new: Array) -> Iterator[float]:
     """E w² of the weights w of π over t = 1, 2, … steps of π̃; as E w = 1, n games of π̃ are worth
     n / E w² of π."""
     square = pi**2 / new

@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 
+from minipg.claims.problem import Problem
+from minipg.policies.build import softmax_policy
 from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
@@ -36,6 +38,16 @@ def check_worth(mdp: TabularMDP, policy: Policy, theta: Array) -> None:
             f"table: expected a ∇J that is not 0, got 0 with γ = {mdp.gamma:g}, as {why}: there is "
             "nothing to verify; take another γ or start"
         )
+
+
+def problem_of(table: str, gamma: float | None, seed: int) -> Problem:
+    """The problem of a table: a linear softmax policy at random, 10,000 episodes or more."""
+    mdp = read_table(table, gamma)
+    policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
+    theta = policy.init(np.random.default_rng(seed), 1.0)
+    check_worth(mdp, policy, theta)
+    episodes = max(10_000, min(200_000, 5_000_000 // mdp.features.shape[1]))
+    return Problem(mdp, unrolled_start(mdp, policy, theta), policy, theta, seed, episodes)
 
 
 def read_table(table: str, gamma: float | None) -> TabularMDP:

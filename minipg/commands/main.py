@@ -8,6 +8,7 @@ from minipg.commands import process
 
 COMMANDS = {
     "verify": "every equation of the lecture on a transition table; --bugs: the bug museum",
+    "lecture": "the lecture as a page: equations beside code, proof and picture",
     "train": "a policy on a Gymnasium environment, into a run folder",
     "evaluate": "a trained policy on fresh episodes",
     "sweep": "many runs side by side, and their table",

@@ -9,12 +9,9 @@ import json
 import time
 from typing import Any
 
-import numpy as np
-
-from minipg.claims import CLAIMS, Problem
-from minipg.claims.table import check_worth, read_table, unrolled_start
+from minipg.claims import CLAIMS
+from minipg.claims.table import problem_of
 from minipg.commands import bugs, cli
-from minipg.policies.build import softmax_policy
 
 EXAMPLES = """
   minipg verify
@@ -26,13 +23,8 @@ EXAMPLES = """
 def verify(args: argparse.Namespace) -> int:
     """Print a row per claim; 0 if all hold, 1 if one does not; ValueError for a mistake."""
     began = time.perf_counter()
-    mdp = read_table(args.table, args.gamma)
-    policy = softmax_policy(mdp.features.shape[1], mdp.num_actions)
-    theta = policy.init(np.random.default_rng(args.seed), 1.0)
-    check_worth(mdp, policy, theta)
-    start = unrolled_start(mdp, policy, theta)
-    episodes = max(10_000, min(200_000, 5_000_000 // mdp.features.shape[1]))
-    problem = Problem(mdp, start, policy, theta, args.seed, episodes)
+    problem = problem_of(args.table, args.gamma, args.seed)
+    mdp, start = problem.mdp, problem.start
     rows: list[dict[str, Any]] = []
     for claim in CLAIMS:
         since = time.perf_counter()

@@ -117,8 +117,12 @@ def trust_region_step(direction: Array, curvature: float, delta: float) -> Array
     """
     direction, delta = floats(direction), check_range("delta", delta, TINY)
     curvature = check_range("curvature", curvature, TINY)
-    length = np.sqrt(2 * delta / curvature)
-    unit = power_of_two(direction)  # a step may be a number where its factor is none
+    return _times(direction, np.sqrt(2 * delta / curvature))
+
+
+def _times(direction: Array, length: float) -> Array:
+    """direction · length, which may be a number in its dtype where the length is none."""
+    unit = power_of_two(direction)
     with np.errstate(over="ignore", invalid="ignore"):
         step = direction / direction.dtype.type(unit) * direction.dtype.type(length * unit)
     check_finite("step (the curvature is too small for δ)", step)

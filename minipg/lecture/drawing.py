@@ -1,0 +1,83 @@
+"""Matplotlib figures as inline SVG: text in the page's colour, the same bytes each time."""
+
+import io
+import re
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from minipg.validate import Array
+
+BLUE, ORANGE, GREEN = "#1f77b4", "#d95f02", "#159570"  # each legible on white and on black
+INK = "#010203"  # becomes the page's own colour
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK,
+    "ytick.color": INK, "legend.frameon": False, "axes.titlesize": 9, "lines.linewidth": 1.6,
+    "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none",
+    "legend.fontsize": 8, "legend.handlelength": 1.6,
+    "axes.formatter.useoffset": False, "svg.hashsalt": "minipg",
+}  # fmt: skip
+
+
+def drawn(picture: Callable[..., str], *of: Any) -> str:
+    """What a picture returns, in the page's style."""
+    with mpl.rc_context(STYLE):
+        return picture(*of)
+
+
+def axes(columns: int = 1, width: float = 3.6, height: float = 2.5) -> tuple[Figure, list[Axes]]:
+    """A figure and its axes beside each other, each `width` × `height` inches."""
+    figure = Figure((width * columns, height), layout="constrained")
+    return figure, list(np.ravel(figure.subplots(1, columns)))
+
+
+def svg(figure: Figure, name: str, label: str) -> str:
+    """The figure as an <svg> with this label; its ids begin with `name`, unique in a page."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
+    text = re.sub(r'(href="#|url\(#)([^")]+)', rf"\g<1>{name}-\g<2>", text)
+    text = text.replace(INK, "currentColor").replace("<g>", "<g >")
+    text = re.sub(r'font: [^;"]*?(\d[\d.]*px) [^;"]*', r"font-size: \1", text)
+    text = re.sub(r' d="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
+    text = re.sub(r">\s+<", "><", text).replace("<g >", "<g>")
+    opening = f'<svg role="img" aria-label="{escape(label)}"'
+    return re.sub(r"^<svg", opening, text).strip()
+
+
+def heat(axes: Axes, table: Array, low: float, high: float, colours: str = "RdBu") -> None:
+    """A table (rows, columns) as coloured squares, the first row at the top."""
+    axes.pcolormesh(table, cmap=colours, vmin=low, vmax=high, edgecolors="face", linewidth=0.1)
+    axes.invert_yaxis()
+    axes.set_aspect("equal")
+    axes.set(xticks=[], yticks=[])
+
+
+def arrow(axes: Axes, end: Array, colour: str, **options: Any) -> None:
+    """From 0 to `end` (2,)."""
+    style = {"arrowstyle": "->", "color": colour, "lw": 1.8, **options}
+    axes.annotate("", tuple(end), (0, 0), arrowprops=style)
+
+
+def framed(name: str, frames: dict[str, str]) -> str:
+    """Pictures of which one is seen, chosen by its label (CSS alone); printed, all are."""
+    choices = "".join(
+        f'<label><input type="radio" name="{name}" class="c{i}"{" checked" * (i == 1)}> '
+        f"{escape(label)}</label> "
+        for i, label in enumerate(frames)
+    )
+    shown = "".join(
+        f'<div class="f f{i}"><span class="only-print">{escape(label)}</span>{picture}</div>'
+        for i, (label, picture) in enumerate(frames.items())
+    )
+    return f'<div class="frames"><div class="choices">{choices}</div>{shown}</div>'

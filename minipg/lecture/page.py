@@ -1,0 +1,179 @@
+"""The lecture as one HTML file: a card for each statement, its proof, its picture."""
+
+import inspect
+from collections.abc import Iterable, Iterator
+from html import escape
+from importlib.resources import files
+from typing import NamedTuple
+
+from minipg.claims import CLAIMS, EQUATIONS, ERRATA, QUESTIONS, Problem
+from minipg.claims.course import CHECK, OPENING, ORDER
+from minipg.claims.rows import Claim, Row
+from minipg.claims.statement import Erratum, Question, Statement
+from minipg.lecture import code, formula
+from minipg.lecture.pictures import picture
+from minipg.lecture.shown_by import functions, tests
+
+TITLE = "Policy gradients, executed"
+STATED = {"slide": "", "words": " The slides say it in words; the formula is ours."}
+
+
+class Proof(NamedTuple):
+    """A claim and what its comparison said of the page's table."""
+
+    claim: Claim
+    row: Row
+
+    @property
+    def fails(self) -> bool:
+        return not self.row.skipped and not self.row.error <= self.row.tolerance
+
+
+def compared(problem: Problem) -> Iterator[Proof]:
+    """Every claim, in verify's order, asked of the problem."""
+    for claim in CLAIMS:
+        yield Proof(claim, claim.compare(problem))
+
+
+def anchor(id: str) -> str:
+    """What follows # in a link to the card."""
+    return id.replace(",", "").replace(" ", "-")
+
+
+def link(id: str) -> str:
+    return f'<a href="#{anchor(id)}">{escape(id)}</a>'
+
+
+def box(tag: str, name: str, content: str) -> str:
+    """Scrolls where the window is narrower, with the keyboard too."""
+    return (f'<{tag} class="box" tabindex="0" role="region" aria-label="{escape(name)}">'
+            f"{content}</{tag}>")  # fmt: skip
+
+
+def listing(name: str, source: str, terms: tuple[str, ...] = ()) -> str:
+    """Highlighted code under its name."""
+    lines = box("pre", f"code of {name}", f"<code>{code.html(source, terms)}</code>")
+    return f"<figure><figcaption><code>{escape(name)}</code></figcaption>{lines}</figure>"
+
+
+def function(dotted: str, terms: tuple[str, ...] = ()) -> str:
+    """One of minipg's."""
+    return listing(f"minipg.{dotted}", code.source(code.found(dotted)), terms)
+
+
+def equation(tex: str, name: str) -> str:
+    return box("div", name, formula.mathml(tex))
+
+
+def folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>{content}</details>"
+
+
+def verdict(proof: Proof) -> str:
+    """The error found and allowed, what was compared, and folded how."""
+    claim, row = proof.claim, proof.row
+    sign = f'<b class="fails">✗ {row.error:.1e} &gt; {row.tolerance:.0e}</b>'
+    if row.skipped:
+        sign = '<b class="skipped">not asked</b>'
+    elif not proof.fails:
+        sign = f"<b>✓ {row.error:.1e} ≤ {row.tolerance:.0e}</b>"
+    part = claim.text.partition("; ")[2] or "as stated"
+    name = claim.compare.__name__
+    return (f'<p class="proof">{sign}{escape(part)} <span>{escape(row.compared)}</span></p>'
+            + folded("how it was compared", listing(name, code.source(claim.compare))))  # fmt: skip
+
+
+def more(x: Statement) -> str:
+    """Folded: callees, the docstring with its shapes, the tests."""
+    doc = escape(inspect.cleandoc(code.found(x.code).__doc__ or ""))
+    others = ", ".join(f"<code>{escape(name)}</code>" for name in functions(x.id))
+    held = "".join(f"<li><code>{escape(test)}</code></li>" for test in tests(x.id))
+    return (
+        folded("the functions it needs", "".join(map(function, x.beside)))
+        + folded("shapes, units, sources", box("pre", f"docstring of {x.code}", doc))
+        + folded("where it is computed, and the tests that hold it",
+                 f"<p>{others}</p><ul>{held}</ul>")
+    )  # fmt: skip
+
+
+def card(id: str, title: str, *parts: str) -> str:
+    return (f'<section class="card" id="{anchor(id)}"><h3>{link(id)} {escape(title)}</h3>'
+            f"{''.join(parts)}</section>")  # fmt: skip
+
+
+def of_equation(x: Statement, proofs: list[Proof], drawn: str) -> str:
+    stated = STATED.get(x.stated) or f" The slide writes it otherwise: {link(x.stated)}."
+    stated = "" if x.stated == "slide" else stated
+    pair = f'<div class="pair">{equation(x.formula, x.title)}{function(x.code, x.terms)}</div>'
+    words = f"<p>{escape(x.sentence)}{stated}</p>"
+    return card(x.id, x.title, words, pair, *map(verdict, proofs), drawn, more(x))
+
+
+def of_erratum(x: Erratum, proofs: list[Proof], drawn: str) -> str:
+    forms = "".join(
+        f"<figure><figcaption>{whose}</figcaption>{equation(tex, f'{x.id}: {whose}')}</figure>"
+        for whose, tex in (("the slide", x.slide), ("what holds", x.right))
+        if tex
+    )
+    words = f"<p>{escape(x.sentence)}</p>"
+    forms = f'<div class="pair">{forms}</div>' * bool(forms)
+    return card(x.id, x.title, words, forms, *map(verdict, proofs), drawn)
+
+
+def of_question(x: Question, proofs: list[Proof]) -> str:
+    shown = ", ".join(map(link, x.shown_by))
+    words = f"<p>{escape(x.answer)} Shown by {shown}.</p>"
+    return card(x.id, x.question, words, *map(verdict, proofs))
+
+
+def section(name: str, proofs: list[Proof], problem: Problem, table: str) -> tuple[str, str]:
+    """Its entry in the contents, and itself."""
+
+    def of(*ids: str) -> list[Proof]:
+        return [proof for proof in proofs if proof.claim.id in ids]
+
+    equations, errata, questions = (
+        [x for x in entries if x.section == name] for entries in (EQUATIONS, ERRATA, QUESTIONS)
+    )
+    cards = [of_equation(x, of(x.id), picture(x.id, problem, table)) for x in equations]
+    cards += [of_erratum(x, of(x.id), picture(x.id, problem, table)) for x in errata]
+    cards += [of_question(x, of(*x.shown_by)) for x in questions]
+    entries = "".join(
+        f'<a href="#{anchor(id)}">{escape(f"{id} {title}")}</a>'
+        for id, _, title, *_ in (*equations, *errata, *questions)
+    )
+    asked = "".join(f"<li>{escape(question)} {link(id)}</li>" for question, id in CHECK[name])
+    number = f"section-{name[0]}"
+    top = (
+        f'<h2 id="{number}">{escape(name)}</h2><p>In the library, in this order: {ORDER[name]}.</p>'
+    )
+    contents = f'<a href="#{number}"><b>{escape(name)}</b></a>{entries}'
+    return contents, f"{top}{''.join(cards)}<h3>Can you tell?</h3><ul>{asked}</ul>"
+
+
+def build(problem: Problem, table: str, proofs: list[Proof]) -> str:
+    """The whole page."""
+    parts = [section(name, proofs, problem, table) for name in ORDER]
+    body, contents = ("".join(part[i] for part in parts) for i in (1, 0))
+    asked = [proof for proof in proofs if not proof.row.skipped]
+    held = f"{sum(not proof.fails for proof in asked)} of {len(asked)} comparisons hold on {table}"
+    opening = (f"{held}, γ = {problem.mdp.gamma:g}, {problem.mdp.num_states} states.", *OPENING)
+    words = "".join(f"<p>{escape(text)}</p>" for text in opening)
+    css = files("minipg.lecture").joinpath("style.css").read_text(encoding="utf-8")
+    style = formula.font(formula.characters(body)) + css
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<title>{TITLE}</title><style>{style}</style></head><body><div class="page">'
+        f'<nav aria-label="Contents">{contents}</nav>'
+        f"<main><h1>{TITLE}</h1>{words}{body}</main></div></body></html>\n"
+    )
+
+
+def shown(cards: Iterable[Statement]) -> dict[str, list[str]]:
+    """Dotted name of each function on a card → the ids of the cards."""
+    found: dict[str, list[str]] = {}
+    for x in cards:
+        for dotted in (x.code, *x.beside):
+            found.setdefault(dotted, []).append(x.id)
+    return found
