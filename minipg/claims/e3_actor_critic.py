@@ -56,10 +56,10 @@ EQUATIONS = (
     Statement("E18", S3, "N steps of several games: a batch's gradient is the mean of its parts'",
         "A gradient step every N game steps of parallel environments uses all their data at "
         "once and averages.",
-        r"\frac{1}{B} \sum_{b=1}^{B} \sum_{t=0}^{\A{N}-1} \nabla_{\theta} \log \pi(a_t | "
-        r"s_t, \theta)\, \psi_t",
-        "words", "experience.rollout.collect", ("steps",),
-        ("estimators.score_function.gradient",)),
+        r"\A{\frac{1}{B}} \sum_{b=1}^{B} \sum_{t=0}^{N-1} \nabla_{\theta} \log \pi(a_t | "
+        r"s_t, \theta)\, \B{\psi_t}",
+        "words", "estimators.score_function.gradient", ("weight", "psi"),
+        ("estimators.score_function.gradients", "validate.product")),
     Statement("E19", S3, "a critic with error e biases δ's gradient by E Σ_t γ^t ∇log π γ e(s′)",
         "Where the critic is wrong the gradient is wrong too, by an amount that can be "
         "computed: the error at the next state depends on the action.",

@@ -41,8 +41,8 @@ ERRATA = (
     Erratum("errata 6", S5, "L(π̃) is written without its Σ_t γ^t",
         "The surrogate (E33) is a discounted sum over the game's steps; the first step alone,"
         " or the sum without discount, is another number.",
-        r"L(\tilde{\pi}) = \mathbb{E}_{\mathcal{T} \sim \pi} \frac{\tilde{\pi}(a_t | "
-        r"s_t)}{\pi(a_t | s_t)} A^{\pi}(s_t, a_t)",
+        r"\mathbb{E}_{\mathcal{T} \sim \pi} \frac{\tilde{\pi}(a_t | s_t)}{\pi(a_t | s_t)} "
+        r"A^{\pi}(s_t, a_t) \stackrel{\text{def}}{=} L(\tilde{\pi})",
         r"L(\tilde{\pi}) = \mathbb{E}_{\mathcal{T} \sim \pi} \sum_t \gamma^t "
         r"\frac{\tilde{\pi}(a_t | s_t)}{\pi(a_t | s_t)} A^{\pi}(s_t, a_t)"),
     Erratum("errata 7", S1, "γ^t is dropped in front of ∇log π",

@@ -111,3 +111,13 @@ def conjugate(p: Problem) -> Row:
     residual = np.linalg.norm(h(result.x) - g) / np.linalg.norm(g)
     return Row(f"{result.iterations} iterations for {len(g)} parameters, {result.reason}",
                float(residual), 1e-7)  # fmt: skip
+
+
+@claim("E44", "they stop before a negative or undefined curvature and say so")
+def stops(p: Problem) -> Row:
+    b = 1 + p.own_rng("E44").random(2)
+    with np.errstate(invalid="ignore"):
+        found = [conjugate_gradients(np.diag(d).dot, b) for d in ([1.0, -9.0], [np.nan, 1.0])]
+    told = [result.reason for result in found]
+    wrong = told != ["negative curvature", "not finite"] or any(x.x.any() for x in found)
+    return Row(f"diag(1, −9) and NaN: {' and '.join(told)}", float(wrong), 0.0)

@@ -9,7 +9,7 @@ from minipg.claims.problem import Problem, worst
 from minipg.claims.rows import Row, claim, skip
 from minipg.claims.s5_quadratic import some
 from minipg.estimators.surrogate import clipped_surrogate
-from minipg.policies.build import softmax_policy
+from minipg.policies.build import gaussian_policy, softmax_policy
 from minipg.steps.kfac import factors
 from minipg.steps.linalg import backtrack, conjugate_gradients
 from minipg.steps.natural import fisher_matrix, fisher_product, trust_region_step
@@ -84,6 +84,26 @@ def line_search(p: Problem) -> Row:
         errors += [kl - delta, -((rho - 1) * samples.psi).mean(), float(not stays)]
         told.append(f"δ = {delta:g}: accepted {figures['accepted']} after {figures['tried']}")
     return Row("; ".join(told), worst(0, *errors), 1e-12)
+
+
+@claim("E46", "KL(π̃‖π_k) of the whole batch; where all is refused θ stays")
+def line_search_of_gaussians(p: Problem) -> Row:
+    """In every other batch rare actions are best, so that σ grows and the directions differ."""
+    policy, rng, errors, accepted = gaussian_policy(2, 2), p.own_rng("E46"), [0.0], 0
+    settings = trpo.Settings(delta=0.1)
+    for i in range(40):
+        theta, obs = rng.standard_normal(policy.num_params), rng.standard_normal((16, 2))
+        actions, log_prob = policy.sample(theta, obs, rng)
+        psi = rng.standard_normal(16) - i % 2 * log_prob
+        samples = Samples(obs, actions, log_prob, psi - psi.mean())
+        new, _, figures = trpo.update(policy, theta, samples, settings, None, rng)
+        accepted += int(figures["accepted"])
+        errors.append(float(policy.kl(new, theta, obs).mean()) / 0.1 - 1)
+    largest = 1 + max(errors[1:])
+    stays = backtrack(theta, theta + 1, lambda _: (-1.0, 0.0), 0.1).theta
+    errors.append(float((stays != theta).any()))
+    return Row(f"{accepted} of 40 updates of a Gaussian policy accepted, KL / δ at most "
+               f"{largest:.4f}", worst(*errors), 1e-9)  # fmt: skip
 
 
 @claim("E47", "its gradient at θ_k is ∇L, and is 0 where clipped")

@@ -4,6 +4,7 @@ from minipg.claims import (
     s1_reinforce,
     s2_baselines,
     s3_actor_critic,
+    s3_endings,
     s4_gae,
     s5_errata,
     s5_importance,
@@ -13,6 +14,6 @@ from minipg.claims import (
 )
 from minipg.claims.rows import Claim
 
-SECTIONS = (s1_reinforce, s2_baselines, s3_actor_critic, s4_gae, s5_importance, s5_performance,
-            s5_quadratic, s5_trpo, s5_errata)  # fmt: skip
+SECTIONS = (s1_reinforce, s2_baselines, s3_actor_critic, s3_endings, s4_gae, s5_importance,
+            s5_performance, s5_quadratic, s5_trpo, s5_errata)  # fmt: skip
 CLAIMS = [x for section in SECTIONS for x in vars(section).values() if isinstance(x, Claim)]

@@ -5,6 +5,7 @@ minipg lecture [ENV | table.npz] [--out DIR]
 
 import argparse
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,16 +17,17 @@ from minipg.files import write_whole
 EXAMPLES = """
   minipg lecture
   minipg lecture CliffWalking-v1 --out cliff"""
-NEEDED = {"math_core": "math-core", "fontTools": "fonttools", "brotli": "brotli",
-          "ziamath": "ziamath", "pygments": "pygments", "matplotlib": "matplotlib",
-          "tqdm": "tqdm"}  # fmt: skip
+NEEDED = {"brotli": "brotli", "fontTools": "fonttools", "math_core": "math-core",
+          "matplotlib": "matplotlib", "pygments": "pygments", "tqdm": "tqdm",
+          "ziamath": "ziamath"}  # fmt: skip
 
 
 def lecture(args: argparse.Namespace) -> int:
     """Write the page and print its path; 1, with no page, where a comparison does not hold."""
     began = time.perf_counter()
-    for module in NEEDED:
-        cli.need(module, "minipg lecture")
+    for module, package in NEEDED.items():
+        if find_spec(module) is None:
+            raise ValueError(f"needs {package}: pip install {' '.join(NEEDED.values())}")
     problem = problem_of(args.table, args.gamma, 0)
     from tqdm import tqdm
 
@@ -35,7 +37,8 @@ def lecture(args: argparse.Namespace) -> int:
     failed = [proof for proof in proofs if proof.fails]
     for proof in failed:
         row = proof.row
-        print(f"{proof.claim.id}: {proof.claim.text}: {row.error:.1e} > {row.tolerance:.0e}")
+        print(f"{proof.claim.id} FAILS  {row.error:.1e} > {row.tolerance:.0e}  {proof.claim.text}: "
+              f"{row.compared}; no page is written")  # fmt: skip
     if failed:
         return 1
     page, path = build(problem, args.table, proofs).encode(), args.out / "lecture.html"

@@ -117,7 +117,8 @@ def gae_ensemble(delta: Array, ends: Array, gamma: float, lam: float) -> Array:
     In a window of T steps every A_(N) with N ≥ T is A_(T), so it takes the rest of the weights,
     λ^T (errata 5); with γ < 1 each A_(N) carries its γ^i.
     """
-    steps, lam = len(delta), check_range("lam", lam, 0, 1)
+    lam = check_range("lam", lam, 0, 1)
+    steps = len(delta)
     parts = [n_step_advantage(delta, ends, gamma, n) for n in range(1, steps + 1)]
     weights = [(1 - lam) * lam ** (n - 1) for n in range(1, steps + 1)]
     last = lam**steps * n_step_advantage(delta, ends, gamma, max(1, steps))

@@ -5,7 +5,8 @@ import io
 import re
 from functools import cache
 from html import unescape
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from fontTools import subset
 from math_core import LatexError, LatexToMathML
@@ -47,8 +48,10 @@ def font(characters: str) -> str:
     """A @font-face "M" of STIX Two Math with these characters and what they are built of."""
     options = subset.Options(flavor="woff2", layout_features=["*"], hinting=True,
                              notdef_outline=True)  # fmt: skip
-    with files("ziamath").joinpath("fonts", "STIXTwoMath-Regular.ttf").open("rb") as file:
-        face = subset.load_font(io.BytesIO(file.read()), options)
+    spec = find_spec("ziamath")  # which brings the font; its code is not run
+    assert spec is not None
+    path = Path(str(spec.origin)).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+    face = subset.load_font(str(path), options)
     chosen = subset.Subsetter(options)
     chosen.populate(text=characters + BEYOND)
     chosen.subset(face)

@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Iterable, Iterator
 from html import escape
 from importlib.resources import files
+from math import inf
 from typing import NamedTuple
 
-from minipg.claims import CLAIMS, EQUATIONS, ERRATA, QUESTIONS, Problem
+from minipg.claims import CLAIMS, EQUATIONS, ERRATA, QUESTIONS, STATEMENTS, Problem
 from minipg.claims.course import CHECK, OPENING, ORDER
 from minipg.claims.rows import Claim, Row
 from minipg.claims.statement import Erratum, Question, Statement
@@ -30,9 +31,12 @@ class Proof(NamedTuple):
 
 
 def compared(problem: Problem) -> Iterator[Proof]:
-    """Every claim, in verify's order, asked of the problem."""
+    """Every claim, in verify's order, asked of the problem; one that raises has failed."""
     for claim in CLAIMS:
-        yield Proof(claim, claim.compare(problem))
+        try:
+            yield Proof(claim, claim.compare(problem))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            yield Proof(claim, Row(f"raised {error!r}", inf, 0.0))
 
 
 def anchor(id: str) -> str:
@@ -77,7 +81,7 @@ def verdict(proof: Proof) -> str:
         sign = '<b class="skipped">not asked</b>'
     elif not proof.fails:
         sign = f"<b>✓ {row.error:.1e} ≤ {row.tolerance:.0e}</b>"
-    part = claim.text.partition("; ")[2] or "as stated"
+    part = claim.text.removeprefix(STATEMENTS[claim.id].title).removeprefix("; ") or "as stated"
     name = claim.compare.__name__
     return (f'<p class="proof">{sign}{escape(part)} <span>{escape(row.compared)}</span></p>'
             + folded("how it was compared", listing(name, code.source(claim.compare))))  # fmt: skip
@@ -88,12 +92,13 @@ def more(x: Statement) -> str:
     doc = escape(inspect.cleandoc(code.found(x.code).__doc__ or ""))
     others = ", ".join(f"<code>{escape(name)}</code>" for name in functions(x.id))
     held = "".join(f"<li><code>{escape(test)}</code></li>" for test in tests(x.id))
-    return (
-        folded("the functions it needs", "".join(map(function, x.beside)))
-        + folded("shapes, units, sources", box("pre", f"docstring of {x.code}", doc))
-        + folded("where it is computed, and the tests that hold it",
-                 f"<p>{others}</p><ul>{held}</ul>")
-    )  # fmt: skip
+    parts = (
+        ("the functions it needs", "".join(map(function, x.beside))),
+        ("shapes, units, sources", box("pre", f"docstring of {x.code}", doc)),
+        ("where it is computed, and the tests that hold it", f"<p>{others}</p><ul>{held}</ul>"),
+    )
+    shown = "".join(folded(title, content) for title, content in parts if content)
+    return f'<div class="more">{shown}</div>'
 
 
 def card(id: str, title: str, *parts: str) -> str:

@@ -128,15 +128,17 @@ def causality(p: Problem) -> str:
 def dropped_discount(p: Problem) -> str:
     """errata 7: ∇J beside what is left of it without γ^t, and over γ."""
     gammas = np.array([0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
+    never_ends = p.mdp.never_ends(p.policy.probs(p.theta, p.mdp.features))
+    table = p.start if len(never_ends) else p.mdp
     off, turned = [], []
     for gamma in gammas:
-        mdp = replace(p.mdp, gamma=float(gamma))
+        mdp = replace(table, gamma=float(gamma))
         g, other = (exact.policy_gradient(mdp, p.policy, p.theta, x) for x in (True, False))
         off.append(np.linalg.norm(other - g) / np.linalg.norm(g))
         cosine = float(g @ other / np.linalg.norm(g) / np.linalg.norm(other))
         turned.append(np.arccos(min(1.0, cosine)) / (np.pi / 2))
     figure, (left, right) = axes(2)
-    middle = replace(p.mdp, gamma=0.9)
+    middle = replace(table, gamma=0.9)
     g, other = (exact.policy_gradient(middle, p.policy, p.theta, x) for x in (True, False))
     unit = g / np.linalg.norm(g)
     along = float(other @ unit)

@@ -128,7 +128,7 @@ def over_lambda(p: Problem) -> str:
             right.plot(lams, noisy, ":", color=colour)
         right.axvline(lam, color=INK, lw=0.8)
         right.set(xlabel="λ", yscale="log", title="bias; dotted: noise of one game")
-        right.legend(fontsize=7)
+        right.legend(fontsize=7, loc="lower left")
         label = (
             f"Left: at λ = {lam} the N-step advantages have falling weights from {1 - lam:.2f}. "
             f"Right: over λ the bias of a bad critic falls from {curves['bad'][0][0]:.2g} to 0 at "
