@@ -1,14 +1,17 @@
-"""The lecture's page in a real browser, Debian's Chromium, headless; skipped without one."""
+"""The lecture's page of FrozenLake-v1, whole: the same bytes again, and in a real browser.
 
+That is Debian's Chromium, headless, driven by Selenium; without them those tests are skipped.
+"""
+
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from minipg.commands import lecture
-
-DRIVER = shutil.which("chromedriver")
-selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-pytestmark = pytest.mark.skipif(DRIVER is None, reason="no chromedriver here")
 
 MEASURE = """
 const done = arguments[0];
@@ -52,22 +55,35 @@ document.fonts.load('16px M').then(() => document.fonts.ready).then(() => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The page of FrozenLake-v1."""
+    """The page's path."""
     folder = tmp_path_factory.mktemp("page")
     assert lecture.main(["--out", str(folder)]) == 0
-    return f"file://{folder / 'lecture.html'}"
+    return folder / "lecture.html"
+
+
+def test_another_process_makes_the_same_bytes(site, tmp_path):
+    words = [sys.executable, "-m", "minipg", "lecture", "--out", str(tmp_path)]
+    done = subprocess.run(words, env=os.environ | {"PYTHONHASHSEED": "7"}, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    again = Path(tmp_path / "lecture.html").read_bytes()
+    assert again == site.read_bytes()
+    assert len(again) <= 1.5e6
 
 
 @pytest.fixture(scope="module")
 def browser():
+    selenium = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    driver = shutil.which("chromedriver")
+    if driver is None:
+        pytest.skip("no chromedriver here")
     options = selenium.ChromeOptions()
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = selenium.ChromeService(DRIVER)
-    driver = selenium.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+    opened = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
+    yield opened
+    opened.quit()
 
 
 def measured(browser, site, width, media="", scheme="light"):
@@ -76,7 +92,7 @@ def measured(browser, site, width, media="", scheme="light"):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     look = {"media": media, "features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", look)
-    browser.get(site)
+    browser.get(f"file://{site}")
     return browser.execute_async_script(MEASURE), browser.get_log("browser")
 
 

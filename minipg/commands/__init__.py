@@ -4,6 +4,7 @@ file         what
 main         minipg itself: its commands, the entry point
 verify       minipg verify: every claim on a table; --bugs
 bugs         … the table of the bug museum
+lecture      minipg lecture: the page of every equation
 train        minipg train: a run from its options to its result
 options      … its options, one subcommand an algorithm
 presets      … the settings that solve an environment

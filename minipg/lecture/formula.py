@@ -51,12 +51,11 @@ def font(characters: str) -> str:
     spec = find_spec("ziamath")  # which brings the font; its code is not run
     assert spec is not None
     path = Path(str(spec.origin)).parent / "fonts" / "STIXTwoMath-Regular.ttf"
-    face = subset.load_font(str(path), options)
-    chosen = subset.Subsetter(options)
+    chosen, out = subset.Subsetter(options), io.BytesIO()
     chosen.populate(text=characters + BEYOND)
-    chosen.subset(face)
-    out = io.BytesIO()
-    subset.save_font(face, out, options)
+    with subset.load_font(str(path), options) as face:
+        chosen.subset(face)
+        subset.save_font(face, out, options)
     data = base64.b64encode(out.getvalue()).decode()
     return f"/* {LICENCE} */@font-face{{font-family:M;src:url(data:font/woff2;base64,{data})}}"
 
