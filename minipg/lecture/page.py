@@ -1,7 +1,7 @@
 """The lecture as one HTML file: a card for each statement, its proof, its picture."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 from math import inf
@@ -173,12 +173,3 @@ def build(problem: Problem, table: str, proofs: list[Proof]) -> str:
         f'<nav aria-label="Contents">{contents}</nav>'
         f"<main><h1>{TITLE}</h1>{words}{body}</main></div></body></html>\n"
     )
-
-
-def shown(cards: Iterable[Statement]) -> dict[str, list[str]]:
-    """Dotted name of each function on a card → the ids of the cards."""
-    found: dict[str, list[str]] = {}
-    for x in cards:
-        for dotted in (x.code, *x.beside):
-            found.setdefault(dotted, []).append(x.id)
-    return found
