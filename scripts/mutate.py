@@ -26,7 +26,13 @@ from mutation.equivalents import EQUIVALENT
 from mutation.faults import ROOT, Fault, drawn, planted
 from tqdm import tqdm
 
-BLIND = ("test_pitfalls.py", "test_layout.py", "test_docs.py")  # judge texts, or a copy of them
+BLIND = (
+    "test_pitfalls.py",
+    "test_layout.py",
+    "test_docs.py",
+    "test_lecture.py",
+    "test_browser.py",
+)  # judge texts, or a copy of them
 SECONDS = 240  # of a fault's tests; more is a loop that never ends, which shows
 MEMORY = 6 << 30  # bytes; more is a loop that fills it, which shows too
 

@@ -16,13 +16,17 @@ from minipg.estimators.returns import discounted_sum, n_step_advantage, total_re
 from minipg.estimators.score_function import gradient
 from minipg.estimators.surrogate import clipped_surrogate
 from minipg.experience.batch import Batch, moments
-from minipg.policies.build import gaussian_policy, softmax_policy
+from minipg.experience.enumeration import quadrature
+from minipg.policies.build import absorb_normalization, gaussian_policy, softmax_policy
 from minipg.policies.network import MLP
 from minipg.problems import lqr
 from minipg.problems.mdp import TabularMDP
+from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.steps.kfac import factors, network_solve
 from minipg.steps.linalg import conjugate_gradients
 from minipg.steps.natural import fisher_product, trust_region_step
 from minipg.steps.optim import adam, adam_init, rmsprop, rmsprop_init, sgd
+from minipg.truth.check import check_mean
 from minipg.truth.performance import beyond_rounding, improve, penalty
 
 
@@ -271,3 +275,27 @@ def test_a_critic_that_has_grown_too_large_is_named():
     phi = large[: q.network.num_params]
     with pytest.raises(ValueError, match="^gradient of the critic"):
         q.gradient(phi, np.zeros(0), batch, np.zeros((2, 3)), np.zeros((2, 3)))
+
+
+def test_borders_of_what_is_taken():
+    one = np.ones((1, 1))
+    edge = lqr.LQR(2 * one, one, one, one, one, np.ones(1), one, 0.25)  # √γ·2 = 1, to the bit
+    with pytest.raises(ValueError, match="stable policy, got .* = 1$"):
+        lqr.solve(edge, np.array([0.0, 0, -1]))
+    short = lqr.LQR(one, one, one, one, one, np.ones(1), one, 0.9, 1)
+    batch = quadrature(short, gaussian_policy(1, 1), np.zeros(3))
+    assert len(batch.weight) == 4**2  # of s_0 and a_0
+    samples = np.random.default_rng(0).random((10, 1))
+    assert check_mean(samples, np.array([0.5]), np.ones(1), 1e-300).accepted
+    policy = softmax_policy(2, 2)
+    theta = policy.init(np.random.default_rng(0), 1.0)
+    np.testing.assert_array_equal(
+        absorb_normalization(policy, theta, [1.0, 2.0], [2.0, 4.0]),
+        absorb_normalization(policy, theta, np.array([1.0, 2.0]), np.array([2.0, 4.0])),
+    )
+    with pytest.raises(TypeError):
+        TabularVectorEnv(two_alike(np.random.default_rng(0)), 2).reset(0)
+    deep = softmax_policy(2, 2, (2,))  # a layer more
+    found = factors(deep, deep.init(np.random.default_rng(0), 1.0), np.ones((1, 2)))
+    with pytest.raises(ValueError, match="zip"):
+        network_solve(policy.network, found, theta, 0.1)

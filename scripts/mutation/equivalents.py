@@ -36,4 +36,24 @@ EQUIVALENT: dict[str, str] = {
     "minipg/algorithms/settings.py: low: float = -LARGEST, [17] - -> +":
         "read of numbers alone, each of which gives its own",
     "minipg/problems/ends.py: n = steps.shape[0] [20] 0 -> 1": "steps is square",
+    "minipg/algorithms/state.py: if len(state) != len(names) or any(set(x) - y for x, y in "
+    "zip(state, names, strict=True)): [87] True -> False": "their lengths are compared before",
+    "minipg/steps/kfac.py: found = [(h @ h.T / n, x) for h, x in zip(tape.inputs, reversed(g), "
+    "strict=True)] [83] True -> False": "one tape made both",
+    'minipg/problems/tables.py: kinds = np.dtype(list(zip(Entries._fields, ("i8", "i8", "f8", '
+    '"f8", "?"), strict=True))) [85] True -> False': "five names, five kinds, both written there",
+    "minipg/truth/exact.py: return np.append(alive, over if over.real > 0 else 0)  # not below it "
+    "by rounding [46] > -> >=": "0 is 0 either way",
+    "minipg/problems/lqr_env.py: self._state = self._state @ lqr.F.T + actions @ lqr.G.T + noise "
+    "[64] + -> -": "the noise has the law of its negative",
+    "minipg/experience/enumeration.py: states, actions, rewards, log_probs = [lqr.mean + "
+    'next(noise) @ root["C"].T], [], [], [] [52] + -> -': "the nodes of the quadrature are "
+    "symmetric",
+    f"{_EXPERIENCE}/environments.py: low, high = shaped <= space.low, shaped >= space.high [27] "
+    "<= -> <": "at the bound what is inside is the bound",
+    f"{_ESTIMATORS}/fits.py: return max(1e-10, max(features.shape) * float(np.finfo("
+    "features.dtype).eps)) [15] 1e-10 -> 2e-10": "no number stands between rounding and data",
+    "minipg/policies/build.py: mean, std = finite_array(\"mean\", mean, (size,)), "
+    'finite_array("std", std, (size,)) [4] mean -> sum': "it is checked, and divided by an array "
+    "that converts it",
 }  # fmt: skip
