@@ -78,7 +78,7 @@ EQUATIONS = (
         r"\parallel \pi), \qquad C = \frac{4 \A{\varepsilon} \B{\gamma}}{(1 - "
         r"\B{\gamma})^2}, \quad \A{\varepsilon} = \max |A^{\pi}|",
         "errata 8", "truth.performance.penalty", ("epsilon", "gamma"),
-        ("truth.performance.beyond_rounding", "truth.performance.kl")),
+        ("truth.performance.beyond_rounding", "truth.performance._kl")),
     Statement("E35", S5, "∇L at θ_k is the policy gradient",
         "Where the new policy is the old one, the surrogate's slope is the familiar gradient.",
         r"\begin{aligned}\nabla_{\theta} L(\tilde{\pi}(\theta))|_{\theta_k} &= "
@@ -104,7 +104,7 @@ EQUATIONS = (
         r"KL^{\max}(\tilde{\pi} \parallel \pi_k) \approx \A{\mathbb{E}_{s \sim d_{\pi_k}}} "
         r"\B{KL(\tilde{\pi} \parallel \pi_k)[s]}",
         "slide", "truth.performance.mean_kl", ("visited", "kl"),
-        ("truth.performance.kl", "truth.exact.visitation")),
+        ("truth.performance._kl", "truth.exact.visitation")),
     Statement("E38", S5, "the trust region: max L(π̃) with mean KL(π̃‖π) ≤ δ",
         "TRPO's problem: gain as much as the surrogate promises while the policy moves at "
         "most δ on average.",

@@ -44,6 +44,11 @@ def kl(p: Array, q: Array) -> Array:
     """
     p, q = (check_rows(name, table) for name, table in (("p", p), ("q", q)))
     check_shape("q", q, p.shape)
+    return _kl(p, q)
+
+
+def _kl(p: Array, q: Array) -> Array:
+    """KL(p‖q)[s] (S,) of checked tables."""
     some = p >= TINY
     x = np.divide(q - p, p, out=np.zeros(p.shape), where=some)
     ratio = np.divide(q, p, out=np.ones(p.shape), where=some)
@@ -155,6 +160,6 @@ def within(pi: Array, advantage: Array, radius: float) -> Array:
     low, high = np.full((len(pi), 1), -LOG_BETA), np.full((len(pi), 1), LOG_BETA)
     for _ in range(60):  # to the last digit
         middle = (low + high) / 2
-        inside = kl(tilted(pi, advantage, middle), pi)[:, None] <= radius
+        inside = _kl(tilted(pi, advantage, middle), pi)[:, None] <= radius
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
     return low
