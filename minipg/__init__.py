@@ -9,6 +9,7 @@ steps          how θ moves
 algorithms     the loops
 truth          the exact answers beside them
 claims         every equation of the lecture as a comparison of two computations
+audit          which formula an estimator computes, and its bias
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from minipg import (
         algorithms as algorithms,
+        audit as audit,
         claims as claims,
         estimators as estimators,
         experience as experience,

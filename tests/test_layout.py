@@ -20,7 +20,8 @@ WINGS = {  # a module imports from wings that stand above its own, and from its 
     "algorithms": 5, "truth": 5,
     "claims": 6,
     "museum": 7, "lecture": 7,
-    "commands": 8,
+    "audit": 8,
+    "commands": 9,
 }  # fmt: skip
 ADVICE = (
     "A new module stands in the wing that says what it is about (CONTRIBUTING.md has the map); "
@@ -32,7 +33,7 @@ PACKAGES = {"policies": {"gymnasium"}, "problems": {"gymnasium"}, "experience": 
             "commands": {"gymnasium", "matplotlib", "tqdm", "distributed", "PIL"}}  # fmt: skip
 MODULES = sorted((ROOT / "minipg").rglob("*.py"))
 SHOWN = ("policies", "problems", "experience", "estimators", "steps", "algorithms", "truth",
-         "claims")  # fmt: skip
+         "claims", "audit")  # fmt: skip
 
 
 def dotted(path: Path) -> str:

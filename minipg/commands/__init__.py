@@ -19,6 +19,7 @@ workers      … the processes that run them, here or on a Dask cluster
 plot         minipg plot: learning curves
 curves       … what they show: run folders, grouped
 panels       … the picture
+audit        minipg audit: the name of what an estimator computes
 estimators   minipg estimators: bias and variance of every ψ_t
 attribution  … an algorithm's ingredients, one after another
 ingredients  … from its options; their table and picture

@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": "a trained policy on fresh episodes",
     "sweep": "many runs side by side, and their table",
     "plot": "learning curves of run folders",
+    "audit": "which formula an estimator of yours computes, and its exact bias",
     "estimators": "bias and variance of every ψ_t on a table, exactly",
     "groups": "bias and variance of RLOO, GRPO and the like, exactly",
     "oracle": "exact J and ∇J of a million states",

@@ -1,0 +1,186 @@
+"""Formulas as choices of ingredients, each a line of minipg's own functions.
+
+Of a window a formula is one number a row, c_t: the gradient is Σ_t c_t ∇log π(a_t|s_t). That is
+what is summed (with which endings), less a baseline, normalised, times γ^t, reduced.
+Axes: L rows of a window, K formulas.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from minipg.audit.window import Window
+from minipg.estimators.returns import discounted_sum, gae, n_step_advantage, total_return
+from minipg.validate import Array
+
+LAMBDAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0)
+
+
+class Formula(NamedTuple):
+    """One reading: a name for each ingredient, and the pitfalls it falls into, by number."""
+
+    summed: str
+    baseline: str
+    normalised: str
+    discounted: str
+    reduced: str
+    pitfalls: tuple[int, ...]
+
+    @property
+    def but_epsilon(self) -> tuple[str, ...]:
+        """Its ingredients, whatever the ε beside a deviation."""
+        normalised = self.normalised.split(", ε")[0].rstrip(")")
+        return self.summed, self.baseline, normalised, self.discounted, self.reduced
+
+    def __str__(self) -> str:
+        told = (self.summed, self.baseline, self.normalised, self.discounted, self.reduced)
+        return " | ".join(part for part in told if part)
+
+
+class Part(NamedTuple):
+    """An ingredient of a window: its name, its numbers (L,), its pitfalls."""
+
+    name: str
+    values: Array
+    pitfalls: tuple[int, ...] = ()
+
+
+def _later(x: Array) -> Array:
+    """x of the next row, the last one's again."""
+    return np.append(x[1:], x[-1:])
+
+
+def advantages(w: Window, gamma: float, lams: tuple[float, ...]) -> Iterator[Part]:
+    """GAE and N steps from a critic, with the right endings and with those of published code."""
+    v, v2, end, last = w.values, w.next_values, w.terminated, w.last
+    cuts, on_stream = w.cuts, np.where(last, v2, _later(v))
+    done = w.ended
+
+    def delta(after: Array, g: float = gamma) -> Array:
+        return w.rewards + g * after - v
+
+    right = delta(np.where(end, 0, v2))
+    endings = {
+        "": (right, cuts, ()),
+        "truncation treated as termination": (delta(np.where(done, 0, v2)), cuts, (1,)),
+        "truncation does not cut": (delta(np.where(end, 0, on_stream)), end | last, (2, 31)),
+        "never cut": (delta(np.where(end, 0, v2)), last, (2,)),
+        "terminals bootstrapped": (delta(v2), cuts, (3,)),
+        "a terminal at the window's end bootstrapped":
+            (delta(np.where(end & ~last, 0, v2)), cuts, (3, 32)),
+        "the next row's V": (delta(np.where(end, 0, on_stream)), cuts, (4, 31)),
+        "V of the state before the action": (delta(np.where(end, 0, v)), cuts, (4,)),
+        "done shifted by one": (delta(np.where(_later(end), 0, v2)), _later(cuts) | last, (5,)),
+        "the window's last value twice":
+            (delta(np.where(end, 0, v2) * (1 + (last & ~end))), cuts, (6,)),
+        "nothing bootstrapped at the window's end":
+            (delta(np.where(end | (last & ~done), 0, v2)), cuts, ()),
+    }  # fmt: skip
+    for lam in lams:
+        for name, (d, ends, pitfalls) in endings.items():
+            yield Part(_joined(f"GAE λ = {lam:g}", name), gae(d, ends, gamma, lam), pitfalls)
+        yield Part(f"target of λ = {lam:g}, no V(s) subtracted", gae(right, cuts, gamma, lam) + v)
+        yield Part(f"GAE λ = {lam:g}, γ missing in δ",
+                   gae(delta(np.where(end, 0, v2), 1.0), cuts, gamma, lam))  # fmt: skip
+    for n in range(2, 6):
+        yield Part(f"{n} steps", n_step_advantage(right, cuts, gamma, n))
+
+
+def returns(w: Window, gamma: float) -> Iterator[Part]:
+    """What is summed without a critic; a baseline may be taken off."""
+    r, cuts = w.rewards, w.cuts
+    yield Part("R", total_return(r, cuts, gamma))
+    yield Part("R undiscounted", total_return(r, cuts, 1.0))
+    yield Part("G", discounted_sum(r, cuts, gamma))
+    yield Part("G undiscounted", discounted_sum(r, cuts, 1.0))
+    yield Part("r alone", r)
+    yield Part("G without its first reward", discounted_sum(r, cuts, gamma) - r)
+    yield Part("G over the ends of episodes", discounted_sum(r, w.last, gamma), (2,))
+    bootstrapped = r + gamma * np.where(cuts & ~w.terminated, w.next_values, 0)
+    yield Part("G bootstrapped where cut", discounted_sum(bootstrapped, cuts, gamma))
+
+
+def _joined(name: str, detail: str) -> str:
+    return f"{name}, {detail}" if detail else name
+
+
+def _of_episodes(x: Array, episode: Array) -> tuple[Array, Array]:
+    """Of each episode: x of its first row, the mean over its rows."""
+    first = np.searchsorted(episode, np.arange(episode[-1] + 1))
+    return x[first], np.bincount(episode, x) / np.bincount(episode)
+
+
+def _others(of_episode: Array) -> Array:
+    """The mean of the other episodes; 0 where there is none."""
+    rest = len(of_episode) - 1
+    return (of_episode.sum() - of_episode) / rest if rest else np.zeros(1)
+
+
+def baselines(w: Window, x: Array) -> Iterator[Part]:
+    """What is subtracted."""
+    first, mean = _of_episodes(x, w.episode)
+    count = np.bincount(w.t)
+    at_t = np.bincount(w.t, x) / np.maximum(count, 1)
+    others_at_t = (np.bincount(w.t, x)[w.t] - x) / np.maximum(count[w.t] - 1, 1)
+    yield Part("", np.zeros(len(x)))
+    yield Part("less V(s)", w.values)
+    yield Part("less the mean over steps", np.full(len(x), x.mean()), (38,))
+    yield Part("less the mean over episodes", np.full(len(x), first.mean()), (38,))
+    yield Part("less the mean at each t", at_t[w.t], (38,))
+    yield Part("less the other episodes' mean", _others(first)[w.episode])
+    yield Part("less the other episodes' mean over steps", _others(mean)[w.episode])
+    yield Part("less the others' mean at each t", others_at_t)
+
+
+def normalisations(w: Window, x: Array) -> Iterator[Part]:
+    """ψ as it is, or standardised: over n or n − 1, with an ε beside the deviation."""
+    count, length = len(x), np.bincount(w.episode)
+    centred, off = x - x.mean(), x - (np.bincount(w.episode, x) / length)[w.episode]
+    yield Part("", x)
+    for ddof, name in ((0, "n"), (1, "n − 1")):
+        std = np.sqrt((centred**2).sum() / max(count - ddof, 1))
+        for eps in (1e-8, 1e-5, 1e-4):
+            told = f"{name}, ε = {eps:g}" if eps > 1e-8 else name
+            yield Part(f"ψ normalised over the batch ({told})", centred / (std + eps), (9,))
+            yield Part(f"ψ over its deviation, not centred ({told})", x / (std + eps), (9,))
+        variance = np.bincount(w.episode, off**2) / np.maximum(length - ddof, 1)
+        scaled = off / (np.sqrt(variance)[w.episode] + 1e-8)
+        yield Part(f"ψ normalised over each episode ({name})", scaled, (9,))
+
+
+def reductions(w: Window) -> Iterator[Part]:
+    """What each row is divided by."""
+    count, episodes = len(w.rewards), w.episode[-1] + 1
+    length = np.bincount(w.episode)
+    yield Part("summed", np.ones(count))
+    yield Part("mean over steps", np.full(count, 1 / count), (40,))
+    yield Part("mean over episodes", np.full(count, 1 / episodes))
+    yield Part(
+        "mean over each episode's steps, then episodes", 1 / length[w.episode] / episodes, (40,)
+    )
+    yield Part("divided by the longest episode", np.full(count, 1 / length.max() / episodes), (40,))
+
+
+def formulas(
+    w: Window, gamma: float, lams: tuple[float, ...] = LAMBDAS, advantage: Array | None = None
+) -> tuple[list[Formula], Array]:
+    """Every reading of the grammar and its c (K, L) on the window, always in the same order.
+
+    advantage (L,): the exact A^π of the rows, where a table knows it.
+    """
+    names, rows, none = [], [], Part("", np.zeros(len(w.rewards)))
+    kinds = [(x, b) for x in returns(w, gamma) for b in baselines(w, x.values)]
+    kinds += [(x, none) for x in advantages(w, gamma, lams)]
+    kinds += [(Part("A exact", advantage), none)] if advantage is not None else []
+    discounts = Part("", gamma**w.t), Part("γ^t dropped", np.ones(len(w.t)), (8,))
+    factors = list(reductions(w))
+    for x, b in kinds:
+        for psi in normalisations(w, x.values - b.values):
+            for d, f in product(discounts, factors):
+                parts = (x, b, psi, d, f)
+                pitfalls = tuple(number for part in parts for number in part.pitfalls)
+                names.append(Formula(x.name, b.name, psi.name, d.name, f.name, pitfalls))
+                rows.append(psi.values * d.values * f.values)
+    return names, np.array(rows)

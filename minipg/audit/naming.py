@@ -1,0 +1,193 @@
+"""Which formula a stranger's numbers are: every reading of the grammar, compared by values.
+
+Axes: L rows of a window, P parameters, K formulas, R numbers of a window that are compared.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from minipg.audit.grammar import LAMBDAS, Formula, formulas
+from minipg.audit.window import Window
+from minipg.validate import Array, check_finite, check_shape, floats
+
+EXACT, SINGLE = 1e-9, 1e-4  # relative residuals that may be rounding, of float64 and of float32
+GAP = 30  # so many times farther off is any formula that differs by more than its ε
+MOST_ROWS = 512
+
+
+class Probe(NamedTuple):
+    """A window on which an estimator was asked, and what its gradient may be made of.
+
+    scores: ∇log π of each row (L, P), None where the derivative by each row's log π (L,) was
+    asked for. entropy: the gradient (P,) of the mean entropy. advantage: the exact A^π (L,).
+    """
+
+    window: Window
+    scores: Array | None = None
+    entropy: Array | None = None
+    advantage: Array | None = None
+
+
+class Named(NamedTuple):
+    """readings: formulas that the numbers fit, none where nothing does; equal on these windows.
+
+    factor, entropy: what they are multiplied by, and the coefficient of ∇entropy. clipped: the
+    norm that they were shortened to, or inf. residual: relative, of the nearest where none fits,
+    which is `nearest`; compared: how many formulas; single: rounding is float32's.
+    """
+
+    readings: tuple[Formula, ...]
+    factor: float
+    entropy: float
+    clipped: float
+    residual: float
+    nearest: Formula
+    compared: int
+    single: bool
+
+    def __str__(self) -> str:
+        if not self.readings:
+            return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
+                    f"{self.residual:.2g}: {self.nearest})")  # fmt: skip
+        parts = [str(self.readings[0])]
+        if abs(self.factor - 1) > (1e-3 if self.single else 1e-6):
+            parts.append(f"times {self.factor:.6g}")
+        if self.entropy:
+            parts.append(f"{self.entropy:+.6g} ∇entropy")
+        if np.isfinite(self.clipped):
+            parts.append(f"norm clipped at {self.clipped:.4g}")
+        return " | ".join(parts)
+
+
+class Readings(NamedTuple):
+    """Of one window: every formula's numbers x (K, R), ∇entropy (R,), and the basis (P, R) of what
+    they may be, None where that is each row's own number."""
+
+    x: Array
+    entropy: Array
+    basis: Array | None
+
+
+class Library(NamedTuple):
+    """The grammar's formulas and their readings of each window."""
+
+    names: list[Formula]
+    windows: list[Readings]
+
+
+def library(probes: Sequence[Probe], gamma: float, lams: tuple[float, ...] = LAMBDAS) -> Library:
+    """What every formula would say of these windows; ValueError for shapes that do not fit."""
+    names: list[Formula] = []
+    windows = []
+    for probe in probes:
+        count = len(probe.window.rewards)
+        if count > MOST_ROWS:
+            raise ValueError(f"window: expected at most {MOST_ROWS} rows, got {count}")
+        names, c = formulas(probe.window, gamma, lams, probe.advantage)
+        if probe.scores is None:
+            windows.append(Readings(c, np.zeros(count), None))
+            continue
+        scores = floats(probe.scores).astype(np.float64)
+        check_shape("scores", scores, (count, None))
+        check_finite("scores", scores)
+        h = np.zeros(scores.shape[1]) if probe.entropy is None else floats(probe.entropy)
+        check_shape("entropy", h, scores.shape[1:])
+        basis, r = np.linalg.qr(np.vstack([scores, h]).T)
+        windows.append(Readings(c @ r[:, :-1].T, r[:, -1], basis))
+    return Library(names, windows)
+
+
+def identify(known: Library, gradients: Sequence[Array]) -> Named:
+    """The formula of which these are the values: as it is, with a factor and ∇entropy, or clipped.
+
+    gradients: of what is maximised, one a window of the library. ValueError for shapes that do
+    not fit, NaN, and zeros alone.
+    """
+    if len(gradients) != len(known.windows):
+        raise ValueError(f"gradients: expected {len(known.windows)}, got {len(gradients)}")
+    ys, outside = [], 0.0
+    for one, gradient in zip(known.windows, gradients, strict=True):
+        g = floats(gradient).astype(np.float64)
+        check_shape("gradient", g, (one.x.shape[1] if one.basis is None else len(one.basis),))
+        check_finite("gradient", g)
+        ys.append(g if one.basis is None else one.basis.T @ g)
+        outside += 0.0 if one.basis is None else float(((g - one.basis @ ys[-1]) ** 2).sum())
+    size = float(np.linalg.norm(np.concatenate(ys)))
+    if not size:
+        raise ValueError("gradient: expected some that is not 0")
+    fits = [fit(known.windows, ys) for fit in (_plain, _fitted, _clipped)]
+    for left, factor, entropy, clip in fits:
+        residual = np.sqrt(left + outside) / size
+        if (named := _chosen(known.names, residual, factor, entropy, clip)) is not None:
+            return named
+    left, factor, entropy, _ = fits[1]
+    k = int(np.argmin(left))
+    off = float(np.sqrt(left[k] + outside)) / size
+    multiples = float(factor[k]), float(entropy[k])
+    return Named((), *multiples, np.inf, off, known.names[k], len(left), False)
+
+
+Fit = tuple[Array, Array, Array, float]  # squared residual, factor, ∇entropy's (K,); clip
+
+
+def _plain(windows: list[Readings], ys: list[Array]) -> Fit:
+    """As it is."""
+    left = sum(((w.x - y) ** 2).sum(1) for w, y in zip(windows, ys, strict=True))
+    return np.asarray(left), np.ones(len(windows[0].x)), np.zeros(len(windows[0].x)), np.inf
+
+
+def _fitted(windows: list[Readings], ys: list[Array]) -> Fit:
+    """With the best factor and coefficient of ∇entropy."""
+    x, y = np.hstack([w.x for w in windows]), np.concatenate(ys)
+    h = np.concatenate([w.entropy for w in windows])
+    hh, hy = float(h @ h), float(h @ y)
+    across = x - np.outer(x @ h / hh, h) if hh else x  # what of x is not ∇entropy
+    rest = y - hy / hh * h if hh else y
+    xx = (across**2).sum(1)
+    factor = np.divide(across @ rest, xx, out=np.zeros(len(x)), where=xx > 1e-24 * (x**2).sum(1))
+    left = ((rest - factor[:, None] * across) ** 2).sum(1)
+    return left, factor, (hy - factor * (x @ h)) / hh if hh else np.zeros(len(x)), np.inf
+
+
+def _clipped(windows: list[Readings], ys: list[Array]) -> Fit:
+    """x + c ∇entropy, each window shortened to the largest norm that was seen if it is longer.
+
+    c: each window's own best multiples of x and ∇entropy say it, b = c a.
+    """
+    most = max(float(np.linalg.norm(y)) for y in ys)
+    above, below, left = (np.zeros(len(windows[0].x)) for _ in range(3))
+    for (x, h, _), y in zip(windows, ys, strict=True):
+        xx, xh, hh, xy, hy = (x**2).sum(1), x @ h, float(h @ h), x @ y, float(h @ y)
+        det = xx * hh - xh**2
+        a = np.divide(xy * hh - xh * hy, det, out=np.zeros(len(x)), where=det > 0)
+        b = np.divide(xx * hy - xh * xy, det, out=np.zeros(len(x)), where=det > 0)
+        sure = np.divide(det, xx, out=np.zeros(len(x)), where=xx > 0)  # how far x is not ∇entropy
+        above, below = above + sure * a * b, below + sure * a**2
+    c = np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+    for (x, h, _), y in zip(windows, ys, strict=True):
+        whole = x + c[:, None] * h
+        length = np.linalg.norm(whole, axis=1, keepdims=True)
+        left += ((whole * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
+    return left, np.ones(len(left)), c, most
+
+
+def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,
+            clip: float) -> Named | None:  # fmt: skip
+    """The readings of least residual, if it is rounding and all others are far off."""
+    best = int(np.argmin(residual))
+    least = float(residual[best])
+    single = least > EXACT
+    bound = max(EXACT, 4 * least)
+    fits = np.flatnonzero(residual <= bound)
+    if single:
+        near = np.flatnonzero((residual > bound) & (residual < GAP * least))
+        if least > SINGLE or any(names[k].but_epsilon != names[best].but_epsilon for k in near):
+            return None
+    itself = np.abs(factor - 1) <= (1e-3 if single else 1e-6)  # no factor at all comes first
+    order = sorted(fits, key=lambda k: (not itself[k], len(names[k].pitfalls), len(str(names[k]))))
+    k = order[0]
+    share = float(entropy[k] / factor[k]) if abs(entropy[k]) > 1e-7 * abs(factor[k]) else 0.0
+    chosen = tuple(names[i] for i in order if itself[i] == itself[k])
+    return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single)

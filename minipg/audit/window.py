@@ -1,0 +1,91 @@
+"""One window of experience as real code sees it: rows of streams, one after the other.
+
+Axes: L rows, D observation.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from minipg.estimators.returns import steps_since_start
+from minipg.experience.batch import Batch
+from minipg.validate import Array, check_finite, check_shape, floats
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows (L,) of transitions, none of them a reset, each stream's in the order of time.
+
+    rewards, terminated, truncated: of the transition of that row. last: it is the last row of its
+    stream, where the window cuts it. t: steps since its episode began. values, next_values: the
+    critic's V of the observation before and of the true one after (0 without a critic). obs,
+    next_obs (L, D), actions (L, …), log_prob: what else an estimator may want.
+    Raises ValueError for shapes that do not fit, NaN, flags that are none, and no rows.
+    """
+
+    rewards: Array
+    terminated: Array
+    truncated: Array
+    last: Array
+    t: Array
+    values: Array
+    next_values: Array
+    obs: Array
+    next_obs: Array
+    actions: Array
+    log_prob: Array
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, np.asarray(getattr(self, field.name)))
+        count = len(self.rewards) if self.rewards.ndim == 1 else 0
+        if not count:
+            raise ValueError(f"rewards: expected shape (L,), one or more, got {self.rewards.shape}")
+        for name in ("terminated", "truncated", "last"):
+            flags = getattr(self, name)
+            check_shape(name, flags, (count,))
+            if flags.dtype != np.bool_:
+                raise ValueError(f"{name}: expected booleans, got dtype {flags.dtype}")
+        for name in ("rewards", "t", "values", "next_values", "log_prob"):
+            check_shape(name, getattr(self, name), (count,))
+            check_finite(name, floats(getattr(self, name)))
+        for name in ("obs", "next_obs", "actions"):
+            check_shape(name, getattr(self, name), (count, *getattr(self, name).shape[1:]))
+        if not self.last[-1]:
+            raise ValueError("last: expected True in the last row, where the window ends")
+
+    @property
+    def ended(self) -> Array:
+        """(L,): an episode ended with this row."""
+        return self.terminated | self.truncated
+
+    @property
+    def cuts(self) -> Array:
+        """(L,): nothing after this row belongs to the episode before it."""
+        return self.ended | self.last
+
+    @property
+    def episode(self) -> Array:
+        """Which episode of the window a row is of (L,), 0 first."""
+        return np.cumsum(self.cuts) - self.cuts
+
+    def with_rewards(self, rewards: Array) -> "Window":
+        """The same with other rewards (L,)."""
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Window(**parts | {"rewards": rewards})
+
+
+def stream(batch: Batch, values: Array | None = None) -> Window:
+    """The rows of a batch that are data, column after column; values (T+1, B) of a critic."""
+    steps, count = batch.rewards.shape
+    v = np.zeros((steps + 1, count)) if values is None else floats(values)
+    check_shape("values", v, (steps + 1, count))
+    b, t = np.nonzero(batch.valid.T)  # column by column
+    since = steps_since_start(batch.ends)[t, b]
+    last = np.append(b[1:] != b[:-1], True)
+    return Window(
+        batch.rewards[t, b], batch.terminated[t, b], batch.truncated[t, b], last, since,
+        v[t, b], v[t + 1, b], batch.obs[t, b], batch.obs[t + 1, b], batch.actions[t, b],
+        batch.log_prob[t, b],
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Which formula an estimator of yours computes, its exact bias, cosine and variance.
+
+minipg audit module:function [--json]
+minipg audit window.npz --gamma G [--json]
+"""
+
+import argparse
+import json
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from minipg.audit import Named, Probe, Window, identify, lake, library, run
+from minipg.audit.grammar import LAMBDAS
+from minipg.commands import cli
+from minipg.files import read_npz
+from minipg.validate import check_range
+
+EXAMPLES = """
+  minipg audit mine:gradient
+  minipg audit window.npz --gamma 0.99"""
+NEEDED = ("rewards", "terminated", "truncated", "values", "next_values", "gradient")
+
+
+def estimator_of(name: str) -> Any:
+    """module:function, of the current folder or installed; ValueError where there is none."""
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{name}: expected module:function, got {error}") from error
+    if not callable(found):
+        raise ValueError(f"{name}: expected a function, got {type(found).__name__}")
+    return found
+
+
+def of_file(path: str, gamma: float, lams: tuple[float, ...]) -> Named:
+    """The formula of one window of one's own run, without a table."""
+    arrays = read_npz(path, *NEEDED)
+    rewards = arrays["rewards"]
+    count = len(rewards) if rewards.ndim == 1 else 0
+    last = arrays.get("last", np.arange(count) == count - 1)
+    ended = arrays["terminated"].astype(bool) | arrays["truncated"].astype(bool)
+    if "t" not in arrays:
+        begins = np.concatenate([[True], (ended | last)[:-1]]) if count else np.zeros(0, bool)
+        arrays["t"] = np.arange(count) - np.maximum.accumulate(begins * np.arange(count))
+    none = np.zeros((count, 0))
+    window = Window(
+        rewards, arrays["terminated"].astype(bool), arrays["truncated"].astype(bool), last,
+        arrays["t"], arrays["values"], arrays["next_values"], none, none, none, np.zeros(count),
+    )  # fmt: skip
+    probe = Probe(window, arrays.get("scores"), arrays.get("entropy"))
+    return identify(library([probe], gamma, lams), [arrays["gradient"]])
+
+
+def missing(window_ends: Any) -> str:
+    """What a file's window lacks, so that readings cannot be told apart."""
+    lacks = [name for name in ("terminated", "truncated") if not window_ends[name].any()]
+    return f"; it has no {' and no '.join(lacks)} row" * bool(lacks)
+
+
+def audit(args: argparse.Namespace) -> int:
+    """Print the report: 0 unbiased (or, of a file, named), 1 not."""
+    gamma = check_range("--gamma", args.gamma, 0, 1)
+    if args.what.endswith(".npz"):
+        named = of_file(args.what, gamma, tuple(sorted({*LAMBDAS, *args.lam})))
+        if args.json:
+            print(json.dumps(summary(named)))
+            return int(not named.readings)
+        print(named)
+        for other in named.readings[1:4]:
+            print(f"  or, equal on this window: {other}")
+        if len(named.readings) > 1:
+            print(f"  {len(named.readings)} readings are equal on all of it"
+                  f"{missing(read_npz(args.what))}")  # fmt: skip
+        return int(not named.readings)
+    report = run(estimator_of(args.what), lake())
+    if args.json:
+        print(json.dumps(summary(report.named) | {
+            "verdict": report.verdict, "bias": report.bias, "across": report.across,
+            "length": report.length, "cosine": report.cosine, "variance": report.variance,
+        }))  # fmt: skip
+    else:
+        print(report)
+    return int(not report.unbiased)
+
+
+def summary(named: Named) -> dict[str, Any]:
+    """For JSON."""
+    return {"named": str(named), "readings": [str(x) for x in named.readings],
+            "pitfalls": sorted({n for x in named.readings[:1] for n in x.pitfalls}),
+            "factor": named.factor, "entropy": named.entropy,
+            "clipped": named.clipped if np.isfinite(named.clipped) else None,
+            "residual": named.residual, "compared": named.compared}  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 unbiased, 1 biased (or no name for a file), 2 refused."""
+    parser = cli.Parser("minipg audit", "Which formula an estimator computes.", EXAMPLES)
+    parser.add_argument("what", metavar="module:function | window.npz",
+                        help="a function of a window that returns what it would ascend, or a "
+                        "file with " + ", ".join(NEEDED))  # fmt: skip
+    parser.add_argument("--gamma", type=float, default=0.99, help="of a file (%(default)s)")
+    parser.add_argument("--lam", type=float, action="append", default=[],
+                        help="a λ to be tried beside the usual ones; may be repeated")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="figures as JSON")
+    args = parser.parse_args(argv)
+    return cli.run("minipg audit", lambda: audit(args))
