@@ -47,6 +47,13 @@ class Named(NamedTuple):
     compared: int
     single: bool
 
+    @property
+    def distinct(self) -> list[Formula]:
+        """The readings, of those that differ by their ε alone the first."""
+        return list({reading.but_epsilon: reading for reading in reversed(self.readings)}.values())[
+            ::-1
+        ]
+
     def __str__(self) -> str:
         if not self.readings:
             return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
@@ -100,7 +107,7 @@ def library(probes: Sequence[Probe], gamma: float, lams: tuple[float, ...] = LAM
 
 
 def identify(known: Library, gradients: Sequence[Array]) -> Named:
-    """The formula of which these are the values: as it is, with a factor and ∇entropy, or clipped.
+    """The formula of which these are the values, with as little beside it as fits (FITS).
 
     gradients: of what is maximised, one a window of the library. ValueError for shapes that do
     not fit, NaN, and zeros alone.
@@ -117,12 +124,12 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
     size = float(np.linalg.norm(np.concatenate(ys)))
     if not size:
         raise ValueError("gradient: expected some that is not 0")
-    fits = [fit(known.windows, ys) for fit in (_plain, _fitted, _clipped)]
-    for left, factor, entropy, clip in fits:
+    for fit in FITS:
+        left, factor, entropy, clip = fit(known.windows, ys)
         residual = np.sqrt(left + outside) / size
         if (named := _chosen(known.names, residual, factor, entropy, clip)) is not None:
             return named
-    left, factor, entropy, _ = fits[1]
+    left, factor, entropy, _ = _fitted(known.windows, ys)
     k = int(np.argmin(left))
     off = float(np.sqrt(left[k] + outside)) / size
     multiples = float(factor[k]), float(entropy[k])
@@ -138,10 +145,32 @@ def _plain(windows: list[Readings], ys: list[Array]) -> Fit:
     return np.asarray(left), np.ones(len(windows[0].x)), np.zeros(len(windows[0].x)), np.inf
 
 
+def _joined(windows: list[Readings], ys: list[Array]) -> tuple[Array, Array, Array]:
+    """x (K, ΣR), ∇entropy and the gradient (ΣR,) of all windows."""
+    x, h = np.hstack([w.x for w in windows]), np.concatenate([w.entropy for w in windows])
+    return x, h, np.concatenate(ys)
+
+
+def _with_entropy(windows: list[Readings], ys: list[Array]) -> Fit:
+    """With the best coefficient of ∇entropy."""
+    x, h, y = _joined(windows, ys)
+    hh = float(h @ h)
+    c = (h @ y - x @ h) / hh if hh else np.zeros(len(x))
+    return ((x + np.outer(c, h) - y) ** 2).sum(1), np.ones(len(x)), c, np.inf
+
+
+def _times(windows: list[Readings], ys: list[Array]) -> Fit:
+    """With the best factor."""
+    x, _, y = _joined(windows, ys)
+    xx = (x**2).sum(1)
+    factor = np.divide(x @ y, xx, out=np.zeros(len(x)), where=xx > 0)
+    left = ((factor[:, None] * x - y) ** 2).sum(1)
+    return left, factor, np.zeros(len(x)), np.inf
+
+
 def _fitted(windows: list[Readings], ys: list[Array]) -> Fit:
     """With the best factor and coefficient of ∇entropy."""
-    x, y = np.hstack([w.x for w in windows]), np.concatenate(ys)
-    h = np.concatenate([w.entropy for w in windows])
+    x, h, y = _joined(windows, ys)
     hh, hy = float(h @ h), float(h @ y)
     across = x - np.outer(x @ h / hh, h) if hh else x  # what of x is not ∇entropy
     rest = y - hy / hh * h if hh else y
@@ -171,6 +200,9 @@ def _clipped(windows: list[Readings], ys: list[Array]) -> Fit:
         length = np.linalg.norm(whole, axis=1, keepdims=True)
         left += ((whole * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
     return left, np.ones(len(left)), c, most
+
+
+FITS = _plain, _with_entropy, _times, _fitted, _clipped
 
 
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,

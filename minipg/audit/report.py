@@ -78,7 +78,7 @@ class Report:
         known = {pitfall.number: pitfall for pitfall in PITFALLS}
         told = self.named.readings[0].pitfalls if self.named.readings else ()
         lines += [f"  pitfall {n}: {known[n].bug}" for n in sorted(set(told)) if n in known]
-        lines += [f"  or, equal on these windows: {other}" for other in self.named.readings[1:4]]
+        lines += [f"  or, equal on these windows: {other}" for other in self.named.distinct[1:4]]
         lines.append(
             f"  bias {self.bias:.3g} of ‖truth‖ ({self.across:.3g} of it across), length "
             f"{self.length:.4g}, cosine {self.cosine:.6f}, variance {self.variance:.4g}"

@@ -69,10 +69,10 @@ def audit(args: argparse.Namespace) -> int:
             print(json.dumps(summary(named)))
             return int(not named.readings)
         print(named)
-        for other in named.readings[1:4]:
+        for other in named.distinct[1:4]:
             print(f"  or, equal on this window: {other}")
-        if len(named.readings) > 1:
-            print(f"  {len(named.readings)} readings are equal on all of it"
+        if len(named.distinct) > 1:
+            print(f"  {len(named.distinct)} readings are equal on all of it"
                   f"{missing(read_npz(args.what))}")  # fmt: skip
         return int(not named.readings)
     report = run(estimator_of(args.what), lake())

@@ -69,9 +69,10 @@ def window_of(
     env = Seen(gym.make("CartPole-v1", max_episode_steps=LIMIT))
     model = kind("MlpPolicy", env, seed=3, device="cpu", n_steps=ROWS,
                  policy_kwargs={"optimizer_class": Still}, **options)  # fmt: skip
-    with torch.no_grad():  # a critic that says something
+    with torch.no_grad():  # a critic that says something, a policy that is not uniform
         for part in model.policy.value_net.parameters():
             part.copy_(torch.randn_like(part))
+        model.policy.action_net.weight.mul_(50)
     callback = model._setup_learn(10**6, CallbackList([]))[1]
     model.collect_rollouts(model.env, callback, model.rollout_buffer, ROWS)
     model.train()
@@ -106,7 +107,7 @@ def main() -> None:
         named = identify(library([Probe(window, scores, entropy)], gamma), [gradient])
         print(f"{name}: {int(window.terminated.sum())} terminations, {int(window.truncated.sum())} "
               f"truncations; {named} (residual {named.residual:.0e})")  # fmt: skip
-        for other in named.readings[1:3]:
+        for other in named.distinct[1:3]:
             print(f"  or, equal on this window: {other}")
         if args.out:
             args.out.mkdir(parents=True, exist_ok=True)
