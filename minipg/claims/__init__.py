@@ -18,7 +18,7 @@ sections         all claims, in verify's order
 s1_reinforce     the objective, the score, REINFORCE, its variance     E01–E06
 s2_baselines     baselines, the best one, the reward-to-go             E07–E10
 s3_actor_critic  Q, V, A and their critics, A2C                        E11–E19
-s3_endings       a stream that ends and begins again           E14, E15
+s3_endings       sizes; a stream that ends and begins again    E13–E15
 s4_gae           ψ_t, N steps, GAE                                     E20–E25
 s5_importance    games of another policy, weighted                     E27
 s5_performance   J(π̃) − J(π), L, its bound                             E26, E28–E37

@@ -10,7 +10,7 @@ QUESTIONS = (
     Question("footnote 3", S2,
         "R includes r(s_0), where no action was taken yet: did we make any mistake?",
         "No: rewards before an action add 0 on average, so R and the reward-to-go have the same "
-        "mean ∇J; the variances differ.", ("E10",)),
+        "mean ∇J; only the variance may differ, where rewards come before the end.", ("E10",)),
     Question("footnote 4", S3,
         "Can we just use Q-learning for the critic Q^π?",
         "No: Q-learning learns Q* of the best policy, not Q^π of this one, and so biases the "

@@ -1,9 +1,10 @@
-"""Section 3 on a stream that terminates, is cut off and begins again: E14 and E15."""
+"""Section 3: its critics' sizes, and on a stream that ends and begins again E14 and E15."""
 
 import numpy as np
 
 from minipg.claims.problem import Problem, worst
 from minipg.claims.rows import Row, claim
+from minipg.estimators.action_critics import make_critic
 from minipg.estimators.critics import td_errors, value_critic
 from minipg.experience.batch import Batch
 from minipg.truth.check import complex_step, gradient_error
@@ -37,6 +38,15 @@ def ends_of_episodes(p: Problem) -> Row:
     ends = batch.terminated.sum(), (batch.truncated & ~batch.terminated).sum()
     return Row(f"δ of a critic on a stream, {ends[0]} terminations and {ends[1]} truncations, "
                "each row", float(error / np.abs(v).max()), 1e-12)  # fmt: skip
+
+
+@claim("E13", "V has the fewest inputs and parameters (footnote 5)")
+def the_least_complex(p: Problem) -> Row:
+    found = {kind: make_critic(kind, p.policy).init(p.own_rng("E13"), float).size
+             for kind in ("v", "q", "compatible")}  # fmt: skip
+    more = [size for kind, size in found.items() if kind != "v"]
+    return Row(f"V(s) {found['v']}, Q(s, ·) {found['q']}, A_w beside its V "
+               f"{found['compatible']}", float(found["v"] >= min(more)), 0.0)  # fmt: skip
 
 
 @claim("E15", "a step's gradient is that of ½ mean (V − y)², y held")

@@ -62,7 +62,8 @@ def _is_border(statement: ast.stmt) -> bool:
         case ast.Expr(value=ast.Call() as call) | ast.Assign(value=ast.Call() as call):
             return _checks(call)
         case ast.Assign(value=ast.Tuple(elts=values)):
-            return all(isinstance(value, ast.Call) and _checks(value) for value in values)
+            bare = [value.value if isinstance(value, ast.Starred) else value for value in values]
+            return all(isinstance(value, ast.Call) and _checks(value) for value in bare)
         case ast.If(body=[*_, ast.Raise()], orelse=[]):
             return True
         case ast.For(body=body):

@@ -128,7 +128,8 @@ def of_erratum(x: Erratum, proofs: list[Proof], drawn: str) -> str:
 def of_question(x: Question, proofs: list[Proof]) -> str:
     shown = ", ".join(map(link, x.shown_by))
     words = f"<p>{escape(x.answer)} Shown by {shown}.</p>"
-    return card(x.id, x.question, words, *map(verdict, proofs))
+    own = [proof for proof in proofs if x.id.split(",")[0] in proof.claim.text] or proofs
+    return card(x.id, x.question, words, *map(verdict, own))
 
 
 def section(name: str, proofs: list[Proof], problem: Problem, table: str) -> tuple[str, str]:

@@ -162,7 +162,7 @@ def collapse(p: Problem) -> str:
 
 def visits(p: Problem, table: str) -> str:
     """E30 where two policies are."""
-    theta = p.other(p.own_rng("E30"))
+    theta = p.theta + 4 * (p.other(p.own_rng("E30")) - p.theta)
     new, pi = (p.policy.probs(x, p.mdp.features) for x in (theta, p.theta))
     d, d_new = (exact.visitation(p.mdp, x) for x in (pi, new))
     shape = grid(table, p.mdp.num_states)
@@ -181,7 +181,7 @@ def visits(p: Problem, table: str) -> str:
             ax.set(title=f"{title}, 0 to {most:.2g}")
     label = (
         f"The discounted visits of two policies, state by state: they differ by "
-        f"{np.abs(d - d_new).sum() / 2:.2f} in total variation; the episode is over with "
-        f"{d[-1]:.2f} and {d_new[-1]:.2f}."
+        f"{np.abs(d - d_new).sum() / 2:.3g} in total variation; the episode is over with "
+        f"{d[-1]:.3g} and {d_new[-1]:.3g}."
     )
     return svg(figure, "visits", label)

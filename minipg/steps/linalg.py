@@ -30,6 +30,18 @@ class CGResult(NamedTuple):
     reason: str
 
 
+class InUnit:
+    """v ↦ f(v)/unit, unit the power of two near the first f(v): exact, and no square overflows."""
+
+    def __init__(self, f: Callable[[Array], Array]):
+        self.f, self.unit = f, 0.0
+
+    def __call__(self, v: Array) -> Array:
+        found = self.f(v)
+        self.unit = self.unit or power_of_two(found)
+        return found / self.unit
+
+
 def conjugate_gradients(
     product: Callable[[Array], Array],
     b: Array,
@@ -48,20 +60,17 @@ def conjugate_gradients(
     check_finite("b", b)
     iterations = check_count("iterations", iterations, 1)
     tolerance = check_range("tolerance", tolerance, 0)
-    unit = power_of_two(b)  # of b, and of H and M, so that no square over- or underflows
+    unit = power_of_two(b)
+    h, m = InUnit(product), InUnit(preconditioner or (lambda r: r))
     x, r = np.zeros_like(b), b / b.dtype.type(unit)
     size = float(np.linalg.norm(r))
     if not size:
         return CGResult(x, 0, 0.0, "zero")
-    z = r if preconditioner is None else preconditioner(r)
-    of_m, of_h = power_of_two(z), 0.0
-    p = z = z / of_m
+    p = z = m(r)
     rz, j, reason = r @ z, 0, "iterations"
     while j < iterations:
-        hp = product(p)
+        hp = h(p)
         check_shape("product", hp, b.shape)
-        of_h = of_h or power_of_two(hp)
-        hp = hp / of_h
         curvature = p @ hp
         if not np.isfinite(curvature):
             reason = "not finite"
@@ -74,11 +83,11 @@ def conjugate_gradients(
         if np.linalg.norm(r) <= tolerance * size:
             reason = "converged"
             break
-        z = (r if preconditioner is None else preconditioner(r)) / of_m
+        z = m(r)
         rz, before = r @ z, rz
         p = z + (rz / before) * p
     with np.errstate(over="ignore"):
-        x = x * b.dtype.type(unit / of_h)
+        x = x * b.dtype.type(unit / h.unit)
     check_finite("x of Hx = b (b is too large for H)", x)
     return CGResult(x, j, float(np.linalg.norm(r)) / size, reason)
 
