@@ -64,16 +64,13 @@ def clipped_surrogate(
     check_shape("psi", psi, obs.shape[:-1])
     check_finite("psi", psi)
     eta, tape = policy.forward(theta, obs)
-    with np.errstate(over="ignore", invalid="ignore"):  # such a ρ is clipped, or refused below
-        rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
     up = psi > 0
     bound = np.where(up, 1 + clip, 1 - clip)  # that of the two which the minimum may take
-    outside = np.where(up, rho > bound, rho < bound)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # such a ρ is clipped, or refused below
+        rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
+        outside = np.where(up, rho > bound, rho < bound)
         value = product(np.where(outside, bound, rho), psi).mean()
-    inside = product(rho, np.where(outside, 0, psi)) / len(obs)
-    with np.errstate(over="ignore"):
-        inside = inside.astype(theta.dtype)
+        inside = (product(rho, np.where(outside, 0, psi)) / len(obs)).astype(theta.dtype)
     check_finite("ratio π/π_k times ψ, where no clip bounds it (a smaller learning rate?)", inside)
     check_range("mean of min(ρψ, clip(ρ, 1 ± ε)ψ)", value)
     deta = product(inside[:, None], policy.head.score(eta, actions))
