@@ -418,6 +418,26 @@ def test_a_worker_that_dies_between_two_steps(tmp_path, capsys):
     assert train.main(["--resume", str(run)]) == 0
 
 
+def test_an_environment_that_raises_in_a_worker_process_is_one_line(tmp_path):
+    """In a process of its own, where Gymnasium would print the worker's traceback."""
+    (tmp_path / "broken.py").write_text(
+        "import gymnasium as gym\n"
+        "from gymnasium.envs.classic_control import CartPoleEnv\n"
+        "class Broken(CartPoleEnv):\n"
+        "    def step(self, action):\n"
+        "        raise KeyError('lost')\n"
+        "gym.register('Broken-v0', Broken, max_episode_steps=9)\n"
+    )
+    words = ["ppo", "broken:Broken-v0", "--mode", "async", "--num-envs", "2", "--steps", "64"]
+    done = subprocess.run([*TRAIN, *words], cwd=tmp_path, capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "ERROR" not in done.stderr
+    assert re.search(r"^minipg train: environment: step raised KeyError: 'lost' \(.*broken.py:5\)",
+                     done.stderr.splitlines()[-1])  # fmt: skip
+
+
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 def test_a_module_in_a_run_folder_is_not_imported(tmp_path, command):
     """Not even with the folder as the current one."""

@@ -73,5 +73,5 @@ def ready() -> None:
     warnings.showwarning = lambda message, *_: print(
         f"minipg: warning: {' '.join(str(message).split())}", file=sys.stderr
     )
-    warnings.filterwarnings("ignore", ".*ERROR: (Received|Raising)")
+    warnings.filterwarnings("ignore", ".*ERROR: (Received|Raising|Traceback)")
     keep_freed_memory()

@@ -137,16 +137,20 @@ SHELLS = [
 
 
 def shells(rng: np.random.Generator, folder: Path) -> str:
-    """Variables of the shell, and outputs that are closed."""
+    """Variables of the shell, outputs that are closed, worker processes in which a step fails."""
     more = SHELLS[rng.integers(len(SHELLS))]
+    failing = ["train", "ppo", "World-v0", "--mode=async", "--num-envs=2", "--steps=256",
+               "--max-episode-steps=9", f"--out={folder / 'failing'}"]  # fmt: skip
     run = base(folder)
     words = [["evaluate", str(run), "--episodes=2", "--json"], ["plot", str(run)], ["--help"],
              ["train", "--resume", str(run), "--steps=128"],
-             ["train", "ppo", "γ-v0"]][rng.integers(5)]  # fmt: skip
-    code = "import fuzzing.worlds, sys; from minipg.commands.main import console; console()"
+             ["train", "ppo", "γ-v0"], failing][rng.integers(6)]  # fmt: skip
+    kind = str(rng.choice(list(faults.FAULTS))) if words is failing else ""
+    code = (f"import fuzzing.worlds as w, sys; w.plan({kind!r}, 30, ('step',)); "
+            "from minipg.commands.main import console; sys.exit(console())")  # fmt: skip
     path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=False,
                           env={**os.environ, "PYTHONPATH": path, **more}, timeout=120)  # fmt: skip
-    if b"Traceback" in done.stderr or done.returncode not in (0, 2):
+    if b"Traceback" in done.stderr or done.returncode not in (0, 2, 130):
         raise Broken(f"{more} {words}: {done.returncode} {done.stderr[-500:].decode()}")
     return f"{more} {words[0]}: {done.returncode}"
