@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -313,6 +314,8 @@ def test_windows_that_are_none_are_refused():
         ("values", np.full(5, np.nan), "values: expected finite"),
         ("next_values", np.zeros(4), "next_values: expected shape"),
         ("last", np.zeros(5, bool), "last: expected True in the last row"),
+        ("t", np.array([-1, 0, 1, 2, 3]), "t: expected whole numbers from 0, got -1"),
+        ("t", np.full(5, 0.5), "t: expected whole numbers from 0, got 0.5"),
     ):
         with pytest.raises(ValueError, match=message):
             Window(**parts | {name: value})
@@ -339,6 +342,10 @@ def test_the_command_on_a_function_and_on_a_file(tmp_path, monkeypatch, capsys):
         "    d = w.rewards + 0.9 * np.where(w.terminated, 0, w.next_values) - w.values\n"
         "    return d @ LAB.scores(w) / len(d)\n"
         "number = 3\n"
+        "def broken(w):\n"
+        "    raise KeyError('lost')\n"
+        "def leaves(w):\n"
+        "    raise SystemExit(3)\n"
     )
     assert command.main(["strangers:no_discount"]) == 1
     assert capsys.readouterr().out.startswith(
@@ -349,7 +356,9 @@ def test_the_command_on_a_function_and_on_a_file(tmp_path, monkeypatch, capsys):
     assert found["pitfalls"] == [8, 40]
     assert found["verdict"] == "biased"
     for what, message in (("strangers:none", "has no attribute 'none'"), ("nowhere:f", "No module"),
-                          ("strangers:number", "expected a function, got int")):  # fmt: skip
+                          ("strangers:number", "expected a function, got int"),
+                          ("strangers:broken", "it raised KeyError: 'lost'"),
+                          ("strangers:leaves", "it raised SystemExit: 3")):  # fmt: skip
         assert command.main([what]) == 2
         assert message in capsys.readouterr().err
     w = next(w for w in map(LAB.window, range(LAB.count))
@@ -365,3 +374,14 @@ def test_the_command_on_a_function_and_on_a_file(tmp_path, monkeypatch, capsys):
     assert command.main([str(path), "--gamma", "0.9", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["readings"] == []
     assert command.main([str(tmp_path / "none.npz")]) == 2
+    for name, value, message in (
+        ("terminated", np.zeros(4), r"terminated: expected shape \(5,\)"),
+        ("truncated", np.array(["a"] * 5), "truncated: expected booleans, or 0 and 1, got dtype"),
+        ("last", np.full(5, 2), "last: expected booleans, or 0 and 1"),
+        ("rewards", np.zeros((5, 1)), "rewards: expected shape"),
+        ("rewards", np.zeros(0), "expected shape"),
+    ):
+        capsys.readouterr()
+        np.savez(path, **arrays | {"gradient": np.arange(5.0), name: value})
+        assert command.main([str(path)]) == 2
+        assert re.search(message, capsys.readouterr().err)

@@ -50,6 +50,8 @@ class Window:
         for name in ("rewards", "t", "values", "next_values", "log_prob"):
             check_shape(name, getattr(self, name), (count,))
             check_finite(name, floats(getattr(self, name)))
+        if self.t.dtype.kind not in "iu" or self.t.min() < 0:
+            raise ValueError(f"t: expected whole numbers from 0, got {self.t.min()}")
         for name in ("obs", "next_obs", "actions"):
             check_shape(name, getattr(self, name), (count, *getattr(self, name).shape[1:]))
         if not self.last[-1]:

@@ -15,7 +15,7 @@ from minipg.audit import Named, Probe, Window, identify, lake, library, run
 from minipg.audit.grammar import LAMBDAS
 from minipg.commands import cli
 from minipg.files import read_npz
-from minipg.validate import check_range
+from minipg.validate import Array, check_range, check_shape
 
 EXAMPLES = """
   minipg audit mine:gradient
@@ -32,23 +32,42 @@ def estimator_of(name: str) -> Any:
         raise ValueError(f"{name}: expected module:function, got {error}") from error
     if not callable(found):
         raise ValueError(f"{name}: expected a function, got {type(found).__name__}")
-    return found
+
+    def asked(window: Window) -> Any:
+        """What it returns; whatever it raises is one line."""
+        try:
+            return found(window)
+        except (Exception, SystemExit) as error:
+            text = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{name}: expected an estimate, it raised {text}") from error
+
+    return asked
+
+
+def flags(name: str, values: Array, count: int) -> Array:
+    """Booleans (L,) of a file, or 0 and 1."""
+    check_shape(name, values, (count,))
+    if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise ValueError(f"{name}: expected booleans, or 0 and 1, got dtype {values.dtype}")
+    return values.astype(bool)
 
 
 def of_file(path: str, gamma: float, lams: tuple[float, ...]) -> Named:
     """The formula of one window of one's own run, without a table."""
     arrays = read_npz(path, *NEEDED)
     rewards = arrays["rewards"]
-    count = len(rewards) if rewards.ndim == 1 else 0
-    last = arrays.get("last", np.arange(count) == count - 1)
-    ended = arrays["terminated"].astype(bool) | arrays["truncated"].astype(bool)
+    check_shape("rewards", rewards, (None,))
+    count = len(rewards)
+    last = flags("last", arrays.get("last", np.arange(count) == count - 1), count)
+    terminated, truncated = (flags(name, arrays[name], count) for name in NEEDED[1:3])
+    ended = terminated | truncated
     if "t" not in arrays:
         begins = np.concatenate([[True], (ended | last)[:-1]]) if count else np.zeros(0, bool)
         arrays["t"] = np.arange(count) - np.maximum.accumulate(begins * np.arange(count))
     none = np.zeros((count, 0))
     window = Window(
-        rewards, arrays["terminated"].astype(bool), arrays["truncated"].astype(bool), last,
-        arrays["t"], arrays["values"], arrays["next_values"], none, none, none, np.zeros(count),
+        rewards, terminated, truncated, last, arrays["t"], arrays["values"],
+        arrays["next_values"], none, none, none, np.zeros(count),
     )  # fmt: skip
     probe = Probe(window, arrays.get("scores"), arrays.get("entropy"))
     return identify(library([probe], gamma, lams), [arrays["gradient"]])
