@@ -551,6 +551,21 @@ def test_evaluate_films_an_episode(tmp_path, painted, capsys):
     assert "expected an environment that draws rgb_array, got []" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("picture", "told"), [
+    (None, "None"), ("x", "'x'"), (np.zeros((8, 8)), "shape (8, 8)"),
+    (np.zeros((8, 8, 4), np.uint8), "shape (8, 8, 4)"),
+    (np.full((8, 8, 3), 0.5), "shape (8, 8, 3)"),
+    (np.full((8, 8, 3), 300), "shape (8, 8, 3)"), ([[[1, 2, 3]]], "[[[1, 2, 3]]]"),
+], ids=str)  # fmt: skip
+def test_a_picture_that_is_none_is_told(tmp_path, painted, monkeypatch, capsys, picture, told):
+    monkeypatch.setattr(Painted, "render", lambda self: picture)
+    assert evaluate.main([str(tmp_path / "run"), "--video", str(tmp_path / "x.gif")]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("minipg evaluate: --video: render: expected a picture, whole numbers")
+    assert f"got {told}" in line
+    assert not (tmp_path / "x.gif").exists()
+
+
 @pytest.mark.parametrize(
     ("library", "variable"),
     [("pygame", "SDL_VIDEODRIVER=dummy"), ("mujoco", "MUJOCO_GL=egl"), ("matplotlib", None)],

@@ -8,11 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Box
 
 from minipg.commands import cli
 from minipg.commands.environments import environments
+from minipg.experience.declared import fits, shown
 from minipg.experience.environments import Envs
-from minipg.experience.guard import Wrapper
+from minipg.experience.guard import Fault, Wrapper
 from minipg.experience.rollout import play_episodes
 from minipg.files import write_whole
 from minipg.policies.policy import Policy
@@ -33,7 +35,12 @@ class Film(Wrapper):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """As the environments'; the picture is of before it."""
         pictures: Any = self.env.render()
-        picture = self.image.fromarray(np.asarray(pictures[0], np.uint8))
+        came = pictures[0]
+        shape = np.shape(came) if isinstance(came, np.ndarray) else ()
+        if not (len(shape) == 3 and fits(Box(0, 255, (*shape[:2], 3), np.uint8), came)):
+            raise Fault("render: expected a picture, whole numbers from 0 to 255 (height, width, "
+                        f"3), got {shown(came)}")  # fmt: skip
+        picture = self.image.fromarray(np.asarray(came, np.uint8))
         self.frames.append(picture.quantize(256))  # a byte a pixel
         return self.env.step(actions)
 
@@ -60,7 +67,8 @@ def film(args: argparse.Namespace, policy: Policy, theta: Array, path: Path) -> 
         envs = Film(environments(args, 1, "sync", render_mode="rgb_array"), image)
         play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 2]))
     except Exception as error:  # whatever draws; it says what to install
-        raise ValueError(f"--video: {type(error).__name__}: {error}{headless(error)}") from error
+        kind = "" if isinstance(error, Fault) else f"{type(error).__name__}: "
+        raise ValueError(f"--video: {kind}{error}{headless(error)}") from error
     first, *others = envs.frames
     envs.close()
     write_whole(path, lambda file: first.save(file, path.suffix[1:], save_all=True, loop=0,
