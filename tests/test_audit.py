@@ -14,6 +14,7 @@ from minipg.audit import (
     Laboratory,
     Own,
     Probe,
+    Responses,
     Window,
     enumerate_windows,
     identify,
@@ -385,3 +386,62 @@ def test_the_command_on_a_function_and_on_a_file(tmp_path, monkeypatch, capsys):
         np.savez(path, **arrays | {"gradient": np.arange(5.0), name: value})
         assert command.main([str(path)]) == 2
         assert re.search(message, capsys.readouterr().err)
+
+
+def groups(rng, prompts=3):
+    """Groups of two to four responses, of one to six tokens."""
+    prompt = np.repeat(np.arange(prompts), rng.integers(2, 5, prompts))
+    return Responses(rng.standard_normal(len(prompt)), rng.integers(1, 7, len(prompt)), prompt)
+
+
+@given(
+    RNGS, st.sampled_from(["mean", "others", "group n", "group n − 1", "batch n − 1"]),
+    st.sampled_from(["tokens", "responses", "sum"]), st.sampled_from([np.float64, np.float32]),
+)  # fmt: skip
+@pytest.mark.pitfall(33)
+def test_a_language_model_s_loss_is_named(rng, statistic, reduced, dtype):
+    """By its derivatives by each token's log π, over several batches, written in loops."""
+    words = {"mean": "R less the group's mean", "others": "R less the mean of the others (RLOO)",
+             "group n": "normalised over the group (n, ε = 1e-06)",
+             "group n − 1": "normalised over the group (n − 1, ε = 1e-06)",
+             "batch n − 1": "normalised over the batch (n − 1, ε = 1e-06)",
+             "tokens": "mean over all tokens", "sum": "sum over tokens, mean over responses",
+             "responses": "mean over each response's tokens, then responses"}  # fmt: skip
+    batches, gradients = [groups(rng) for _ in range(6)], []
+    for r in batches:
+        c = []
+        for i, (own, length) in enumerate(zip(r.returns, r.lengths, strict=True)):
+            group = [x for x, p in zip(r.returns, r.prompt, strict=True) if p == r.prompt[i]]
+            if statistic.startswith("batch"):
+                group = list(r.returns)
+            center = sum(group) / len(group)
+            if statistic == "others":
+                center = (sum(group) - own) / (len(group) - 1)
+            psi = own - center
+            if " n" in statistic:
+                ddof = statistic.endswith("1")
+                psi /= (sum((x - center) ** 2 for x in group) / (len(group) - ddof)) ** 0.5 + 1e-6
+            weight = {"tokens": 1 / sum(r.lengths), "responses": 1 / length / len(r.returns),
+                      "sum": 1 / len(r.returns)}[reduced]  # fmt: skip
+            c += [psi * weight] * length
+        gradients.append(np.array(c, dtype))
+    got = identify(library([Probe(r) for r in batches], 1.0), gradients)
+    told = {str(reading) for reading in got.readings}
+    assert f"{words[statistic]} | {words[reduced]}" in told, str(got)
+    assert len({reading.but_epsilon for reading in got.readings}) == 1
+    off = [g * (1 + 0.1 * np.cos(np.arange(len(g)))) for g in gradients]
+    assert not identify(library([Probe(r) for r in batches], 1.0), off).readings
+
+
+def test_responses_that_are_none_are_refused():
+    r = groups(np.random.default_rng(0))
+    for name, value, message in (
+        ("returns", np.full(len(r.returns), np.nan), "returns: expected finite"),
+        ("lengths", np.zeros(len(r.returns)), "lengths: expected whole numbers from 1"),
+        ("lengths", np.full(len(r.returns), 1.5), "lengths: expected whole numbers from 1"),
+        ("prompt", np.zeros(2), "prompt: expected shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            library([Probe(r._replace(**{name: value}))], 1.0)
+    with pytest.raises(ValueError, match="probes: expected windows alone, or responses alone"):
+        library([Probe(r), Probe(LAB.window(0))], 0.9)

@@ -4,6 +4,7 @@ file        what
 window      one window of a stream as real code sees it
 laboratory  a small problem whose every window is listed, its truth
 grammar     formulas as choices of ingredients
+language    the same for losses of language models
 naming      which formula given numbers are
 report      the audit of an estimator in one call
 """
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         enumerate_windows as enumerate_windows,
         lake as lake,
     )
+    from minipg.audit.language import Responses as Responses
     from minipg.audit.naming import (
         Named as Named,
         Probe as Probe,

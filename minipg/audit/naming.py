@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minipg.audit.grammar import LAMBDAS, Formula, formulas
+from minipg.audit.language import Responses, formulas as language
 from minipg.audit.window import Window
 from minipg.validate import Array, check_finite, check_shape, floats
 
@@ -18,13 +19,13 @@ MOST_ROWS = 512
 
 
 class Probe(NamedTuple):
-    """A window on which an estimator was asked, and what its gradient may be made of.
+    """A window, or responses of a language model, and what a gradient on it may be made of.
 
     scores: ∇log π of each row (L, P), None where the derivative by each row's log π (L,) was
     asked for. entropy: the gradient (P,) of the mean entropy. advantage: the exact A^π (L,).
     """
 
-    window: Window
+    window: Window | Responses
     scores: Array | None = None
     entropy: Array | None = None
     advantage: Array | None = None
@@ -89,10 +90,14 @@ def library(probes: Sequence[Probe], gamma: float, lams: tuple[float, ...] = LAM
     names: list[Formula] = []
     windows = []
     for probe in probes:
-        count = len(probe.window.rewards)
+        w = probe.window
+        count = len(w.rewards) if isinstance(w, Window) else w.rows
         if count > MOST_ROWS:
             raise ValueError(f"window: expected at most {MOST_ROWS} rows, got {count}")
-        names, c = formulas(probe.window, gamma, lams, probe.advantage)
+        own = formulas(w, gamma, lams, probe.advantage) if isinstance(w, Window) else language(w)
+        if names and names != own[0]:
+            raise ValueError("probes: expected windows alone, or responses alone")
+        names, c = own
         if probe.scores is None:
             windows.append(Readings(c, np.zeros(count), None))
             continue

@@ -1,0 +1,93 @@
+"""The second grammar: losses of language models, from the returns of groups of responses.
+
+A row is a token; at θ = θ_old every ratio is 1 and no clip acts. c is one number a response over
+all its tokens: a statistic of the group (estimators/groups), reduced in one of the ways of
+released libraries. Axes: G responses in all, L tokens.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from minipg.audit.grammar import Formula, Part
+from minipg.validate import Array, check_finite, check_shape, floats
+
+
+class Responses(NamedTuple):
+    """R (G,) of each response, its number of tokens (G,), and which prompt it answers (G,)."""
+
+    returns: Array
+    lengths: Array
+    prompt: Array
+
+    @property
+    def rows(self) -> int:
+        """L."""
+        return int(np.sum(self.lengths))
+
+
+def checked(responses: Responses) -> Responses:
+    """The same as arrays; ValueError for shapes that do not fit, NaN, and lengths below 1."""
+    returns, lengths, prompt = (floats(x) for x in responses)
+    for name, x in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
+        check_shape(name, x, (len(returns),))
+        check_finite(name, x)
+    if not len(returns) or lengths.min() < 1 or (lengths % 1).any():
+        raise ValueError(f"lengths: expected whole numbers from 1, got {lengths.tolist()}")
+    return Responses(returns, lengths.astype(int), np.unique(prompt, return_inverse=True)[1])
+
+
+def statistics(r: Responses) -> Iterator[Part]:
+    """What multiplies the score of every token of a response."""
+    x, count = r.returns, np.bincount(r.prompt)
+    total = np.bincount(r.prompt, x)[r.prompt]
+    size = count[r.prompt]
+    mean, others = total / size, (total - x) / np.maximum(size - 1, 1)
+    tokens = np.average(x, weights=r.lengths)
+    yield Part("R", x)
+    yield Part("R less the group's mean", x - mean)
+    yield Part("R less the mean of the others (RLOO)", x - others)
+    yield Part("R less the batch's mean", x - x.mean())
+    for ddof, name in ((0, "n"), (1, "n − 1")):
+        within = np.bincount(r.prompt, (x - mean) ** 2)[r.prompt]
+        own = np.sqrt(within / np.maximum(size - ddof, 1))
+        whole = np.sqrt(((x - x.mean()) ** 2).sum() / max(len(x) - ddof, 1))
+        by_token = np.sqrt(np.average((x - tokens) ** 2, weights=r.lengths))
+        for eps in (1e-8, 1e-6, 1e-4):
+            told = f"({name}, ε = {eps:g})"
+            yield Part(f"normalised over the group {told}", (x - mean) / (own + eps), (9,))
+            yield Part(f"the group's mean off, the batch's deviation {told}",
+                       (x - mean) / (whole + eps), (9,))  # fmt: skip
+            yield Part(f"normalised over the batch {told}", (x - x.mean()) / (whole + eps), (9,))
+            if not ddof:
+                yield Part(f"normalised over the batch's tokens {told}",
+                           (x - tokens) / (by_token + eps), (9,))  # fmt: skip
+
+
+def reductions(r: Responses) -> Iterator[Part]:
+    """What each of its tokens is divided by."""
+    one, count = np.ones(len(r.returns)), len(r.returns)
+    groups = np.bincount(r.prompt)[r.prompt]
+    yield Part("sum over tokens, mean over responses", one / count)
+    yield Part("mean over all tokens", one / r.rows, (33, 40))
+    yield Part("mean over each response's tokens, then responses", one / r.lengths / count, (40,))
+    yield Part(
+        "divided by the longest response, mean over responses", one / r.lengths.max() / count
+    )
+    yield Part("mean over each group's tokens, then groups",
+               groups / np.bincount(r.prompt, r.lengths)[r.prompt] / count, (33, 40))  # fmt: skip
+    yield Part("summed", one)
+
+
+def formulas(responses: Responses) -> tuple[list[Formula], Array]:
+    """Every reading and its c (K, L) on these responses, always in the same order."""
+    r = checked(responses)
+    names, rows = [], []
+    for x, f in product(statistics(r), reductions(r)):
+        normalised = x.name if x.pitfalls else ""
+        summed = "" if x.pitfalls else x.name
+        names.append(Formula(summed, "", normalised, "", f.name, x.pitfalls + f.pitfalls))
+        rows.append(np.repeat(x.values * f.values, r.lengths))
+    return names, np.array(rows)
