@@ -28,7 +28,10 @@ def along_a_step(p: Problem) -> str:
         left.plot(steps, surrogate, "--", color=ORANGE, label="L(π̃)")
         left.plot(steps, surrogate - bound, ":", color=GREEN, label="L − C KL")
         low = float(min(gain.min(), surrogate.min(), 0))
-        left.set(xlabel="‖step‖ along ∇J", ylim=(low - 0.3 * np.ptp(gain), 1.3 * surrogate.max()))
+        left.set(
+            xlabel="‖step‖ along ∇J",
+            ylim=(low - 0.3 * np.ptp(gain), 1.2 * max(gain.max(), surrogate.max())),
+        )
         left.legend()
         off = np.abs(gain - surrogate)
         right.semilogy(steps[1:], off[1:], color=BLUE, label="|J(π̃) − J(π) − L|")
