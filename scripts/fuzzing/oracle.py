@@ -17,6 +17,7 @@ import numpy as np
 from minipg.algorithms.state import load_tree
 
 SECONDS = 60.0  # within which a command answers
+USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}  # NumPy's own
 REFUSAL = re.compile(
     r"expected .*(got|it has|it is|lacks|are missing|none|does not|which has)|raised \w+|died|"
     r"no answer from|unknown: |unrecognized|invalid choice|the following arguments|it is finished|"
@@ -64,7 +65,9 @@ def ask(main: Callable[[list[str]], int], argv: list[str]) -> Answer:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         os.chdir(here)
-        np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+        left = np.seterr(**USUAL)
+    if left != USUAL:
+        raise Broken(f"{said}: NumPy's errors were left at {left}")
     answer = Answer(status, out.getvalue(), err.getvalue())
     check_answer(said, answer)
     return answer
