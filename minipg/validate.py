@@ -1,4 +1,4 @@
-"""Checks where things enter (arrays, numbers, files), so that the formulas behind stay bare.
+"""Checks where things enter, so that the formulas behind stay bare.
 
 Every error is a ValueError that names the argument, what came and what was expected.
 """
@@ -51,12 +51,8 @@ def arrays(*values: object) -> tuple[Array, ...]:
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
     """Raise ValueError unless array.shape is `shape` (None: any length)."""
-    fits = (
-        array.shape == shape
-        or array.ndim == len(shape)
-        and all(want is None or have == want for have, want in zip(array.shape, shape, strict=True))
-    )
-    if not fits:
+    pairs = zip(array.shape, shape, strict=False)
+    if array.ndim != len(shape) or any(want not in (None, have) for have, want in pairs):
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape)
         wanted += ",)" if len(shape) == 1 else ")"
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
@@ -87,15 +83,21 @@ def finite_array(
     name: str, value: object, shape: tuple[int | None, ...], dtype: DTypeLike = np.float64
 ) -> Array:
     """A copy of `value`, finite and of this shape (None: any length); ValueError otherwise."""
+    found = reals(name, value)
+    check_shape(name, found, shape)
+    check_finite(name, found)
+    return found.astype(dtype)
+
+
+def reals(name: str, value: object) -> Array:
+    """As an array of real numbers, finite or not; ValueError otherwise."""
     try:
         found = np.asarray(value)
     except ValueError as error:  # rows of unlike length
         raise ValueError(f"{name}: expected an array of numbers, got {error}") from error
     if found.dtype.kind not in "biuf":
         raise ValueError(f"{name}: expected real numbers, got dtype {found.dtype}")
-    check_shape(name, found, shape)
-    check_finite(name, found)
-    return found.astype(dtype)
+    return found
 
 
 def check_parameters(name: str, value: object, size: int) -> Array:
@@ -109,10 +111,12 @@ def check_parameters(name: str, value: object, size: int) -> Array:
 
 
 def check_weight(value: object, count: int) -> Array:
-    """`value` as numbers (count,); ValueError unless each is finite and none below 0."""
+    """`value` as numbers (count,), none below 0 by rounding; ValueError unless finite and ≥ 0."""
     weight = floats(value)
     check_shape("weight", weight, (count,))
     check_finite("weight", weight)
+    rounding = 4 * float(np.finfo(weight.dtype).eps) * float(weight.max(initial=0))
+    weight = np.where((weight < 0) & (weight >= -rounding), 0, weight)
     check_range("weight", float(weight.min(initial=0)), 0)
     return weight
 
@@ -129,10 +133,8 @@ def check_vectors(name: str, value: object, size: int) -> Array:
 
 
 def check_range(name: str, value: object, low: float = -LARGEST, high: float = LARGEST) -> float:
-    """`value` as Python's own; ValueError unless it is a number, low ≤ value ≤ high (NaN is not).
-
-    Python's own: NumPy's float64 would make what it multiplies float64 too. True is no number.
-    """
+    """`value` as Python's own, as NumPy's float64 would make what it multiplies float64 too;
+    ValueError unless it is a number, low ≤ value ≤ high. NaN and True are none."""
     if not isinstance(value, NUMBERS) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{name}: expected a number{_interval(low, high)}, got {_shown(value)}")
     return float(value)
@@ -140,14 +142,11 @@ def check_range(name: str, value: object, low: float = -LARGEST, high: float = L
 
 def check_count(name: str, value: object, low: int = 0, high: float = LARGEST) -> int:
     """`value` as Python's own, which never overflows; ValueError unless it is a whole number."""
-    if (
-        not isinstance(value, int | np.integer)
-        or isinstance(value, bool)
-        or not low <= value <= high
-    ):
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (whole and low <= value <= high):  # type: ignore[operator]
         bounds = _interval(low, high)
         raise ValueError(f"{name}: expected a whole number{bounds}, got {_shown(value)}")
-    return int(value)
+    return int(value)  # type: ignore[call-overload]
 
 
 def check_counts(name: str, values: object, at_least: int) -> tuple[int, ...]:

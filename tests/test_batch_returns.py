@@ -94,7 +94,7 @@ def test_ends_are_terminations_truncations_and_rows_that_are_no_data():
         ({"obs": np.zeros((2, 2, 4))}, r"obs: expected shape \(3, 2, any\), got \(2, 2, 4\)"),
         ({"rewards": np.ones(2)}, "rewards: expected shape"),
         ({"rewards": np.ones((0, 2)), "obs": np.zeros((1, 2, 4))}, "rewards: expected a step"),
-        ({"weight": np.array([2.0, -1.0])}, "weight: expected probabilities, got -1"),
+        ({"weight": np.array([2.0, -1.0])}, "weight: expected a number of 0 or more, got -1"),
         ({"weight": np.array([np.nan, 1.0])}, "weight: expected finite"),
         ({"log_prob": np.full((2, 2), np.nan)}, "log_prob: expected finite"),
         ({"actions": np.full((2, 2, 1), np.inf)}, "actions: expected finite"),

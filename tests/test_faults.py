@@ -382,6 +382,20 @@ def test_a_table_that_a_spreadsheet_changed_is_not_written_over(tmp_path, capsys
     assert (run / "progress.csv").read_bytes() == text
 
 
+def test_a_table_that_was_edited_to_another_length_is_refused(tmp_path, capsys):
+    """It would be cut in the middle of a row."""
+    run = tmp_path / "run"
+    stop_after(3, [*A2C, "--out", str(run)])
+    table = run / "progress.csv"
+    rows = table.read_text().splitlines(keepends=True)
+    cells = rows[1].split(",")
+    table.write_text("".join([rows[0], ",".join(["1000000", *cells[1:]]), *rows[2:]]))
+    kept = {path: path.read_bytes() for path in run.iterdir()}
+    assert train.main(["--resume", str(run)]) == 2
+    assert "expected a run folder, got " in capsys.readouterr().err.splitlines()[-1]
+    assert {path: path.read_bytes() for path in run.iterdir()} == kept
+
+
 def test_a_folder_that_is_gone_is_told_as_that(tmp_path, capsys):
     run, add = tmp_path / "run", writer.Writer.add
 

@@ -11,7 +11,7 @@ from minipg.estimators.action_critics import make_critic
 from minipg.estimators.baselines import constant_baseline, optimal_baseline, time_baseline
 from minipg.estimators.critics import VCritic
 from minipg.estimators.fits import least_squares, lstd
-from minipg.estimators.groups import by_group, grpo, remax
+from minipg.estimators.groups import by_group, grpo, reinforce_plus_plus, remax
 from minipg.estimators.returns import discounted_sum, n_step_advantage, total_return
 from minipg.estimators.score_function import gradient
 from minipg.estimators.surrogate import clipped_surrogate
@@ -23,7 +23,7 @@ from minipg.problems import lqr
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.steps.kfac import factors, network_solve
-from minipg.steps.linalg import conjugate_gradients
+from minipg.steps.linalg import backtrack, conjugate_gradients
 from minipg.steps.natural import fisher_product, trust_region_step
 from minipg.steps.optim import adam, adam_init, rmsprop, rmsprop_init, sgd
 from minipg.truth.check import check_mean
@@ -299,3 +299,94 @@ def test_borders_of_what_is_taken():
     found = factors(deep, deep.init(np.random.default_rng(0), 1.0), np.ones((1, 2)))
     with pytest.raises(ValueError, match="zip"):
         network_solve(policy.network, found, theta, 0.1)
+
+
+@pytest.mark.parametrize(("offset", "gap", "gamma"), [(100, 1e-8, 0.999), (1e6, 1e-4, 0.999),
+                                                      (1, 1e-9, 0.9999)])  # fmt: skip
+@pytest.mark.equation("E34")
+def test_small_advantages_beside_large_values_are_no_rounding(offset, gap, gamma):
+    """A reward that is the same everywhere changes no advantage."""
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        transition, reward = rng.dirichlet(np.ones(4), (4, 3)), rng.standard_normal((4, 3))
+        pi = rng.dirichlet(np.ones(3), 4)
+        alike, bare = (TabularMDP.from_arrays(transition, x, np.eye(4)[0], gamma)
+                       for x in (offset + gap * reward, gap * reward))  # fmt: skip
+        assert penalty(alike, pi) == pytest.approx(penalty(bare, pi), rel=0.02)
+
+
+def test_a_weight_below_0_by_rounding_is_0():
+    weight, column = np.array([0.9, 0.1, 1 - 0.9 - 0.1]), np.array([[1.0], [2], [3]])
+    mean, _ = moments(column, weight)
+    assert mean.item() == pytest.approx(1.1)
+    assert three_columns(weight).weight.min() == 0
+    with pytest.raises(ValueError, match="^weight: expected"):
+        moments(column, np.array([0.9, 0.1, -1e-9]))
+
+
+@pytest.mark.equation("E13", "E15")
+def test_a_fit_of_many_samples_in_single_precision_keeps_its_intercept():
+    x = np.random.default_rng(0).uniform(0, 1000, 100_000).astype("f4")
+    features = np.c_[np.ones_like(x), x]
+    weight = np.full(len(x), 1 / len(x))
+    got = least_squares(features, 5 + x / 1000, weight)
+    np.testing.assert_allclose(got, [5, 1e-3], rtol=1e-3)
+    got = lstd(features[:, :], 0 * features, 5 + x / 1000, weight, 0.9)
+    np.testing.assert_allclose(got, [5, 1e-3], rtol=1e-2)
+    for call in (lambda: least_squares(x, x, weight), lambda: lstd(x, x, x, weight, 0.9)):
+        with pytest.raises(ValueError, match=r"^features: expected shape \(100000, any\)"):
+            call()
+
+
+@pytest.mark.equation("E09")
+def test_the_optimal_baseline_of_parameters_of_unlike_size():
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((6, 2))
+    estimates, size = scores * rng.standard_normal((6, 1)), np.array([1, 1e-24])
+    weight = np.full(6, 1 / 6)
+    right = optimal_baseline(estimates, scores, weight, True)
+    got = optimal_baseline(
+        (estimates * size).astype("f4"), (scores * size).astype("f4"), weight, True
+    )
+    np.testing.assert_allclose(got, right, rtol=1e-5)
+
+
+@pytest.mark.equation("E44")
+def test_cg_with_both_in_extreme_units():
+    rng = np.random.default_rng(1)
+    for dtype, most in (("f4", 60), ("f8", 500)):
+        root = rng.standard_normal((5, 5))
+        h = (root @ root.T + np.eye(5)).astype(dtype)
+        b, m = rng.standard_normal(5).astype(dtype), (1 / np.diag(h)).astype(dtype)
+        right = conjugate_gradients(lambda v, h=h: h @ v, b, 5, 0, lambda r, m=m: m * r)
+        for i, j in ((-most, -most), (most, most), (-most, most), (most, -most)):
+            u, w = (np.ldexp(np.ones((), dtype), k) for k in (i, j))
+            got = conjugate_gradients(
+                lambda v, h=h, u=u: (u * h) @ v, b, 5, 0, lambda r, m=m, w=w: w * (m * r)
+            )
+            np.testing.assert_array_equal(got.x * u, right.x)
+
+
+def test_states_and_steps_of_another_shape_and_names_of_what_is_no_number():
+    theta, g = np.zeros(3), np.ones(3)
+    for call, name in (
+        (lambda: adam(theta, g, adam_init(np.zeros((3, 1))), 0.1), "state.mean"),
+        (lambda: rmsprop(theta, g, np.zeros((3, 1)), 0.1), "square"),
+        (lambda: backtrack(theta, np.ones((3, 1)), lambda _: (1.0, 0.0), 0.1), "step"),
+        (lambda: backtrack(theta, np.full(3, np.nan), lambda _: (1.0, 0.0), 0.1), "step"),
+        (lambda: trust_region_step(np.array([np.nan, 1]), 1.0, 0.1), "direction"),
+        (lambda: VCritic(MLP((1, 1))).error_gradient(np.ones(2), np.ones((2, 1)),
+                                                     np.array([1, np.nan])), "target"),
+        (lambda: TabularMDP.from_arrays([[[1.0]]], [["a"]], [1.0], 0.9), "reward"),
+        (lambda: TabularMDP.from_arrays([[[1.0]], [[1], [1]]], [[1.0]], [1.0], 0.9), "transition"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=f"^{name}: expected"):
+            call()
+    ends = np.array([[0.0], [1.0], [0.0]])  # dones as a framework keeps them
+    np.testing.assert_array_equal(total_return(np.ones((3, 1)), ends, 0.5),
+                                  total_return(np.ones((3, 1)), ends > 0, 0.5))  # fmt: skip
+    half = np.random.default_rng(0).standard_normal(200).astype("f2")
+    assert np.isfinite(reinforce_plus_plus(half, np.full(200, 1000))).all()
+    with pytest.raises(ValueError, match="W: expected a covariance"):
+        lqr.LQR(np.eye(2), np.eye(2), np.eye(2), np.eye(2), np.diag([1, -0.05]).astype("f2"),
+                np.zeros(2), np.eye(2), 0.9)  # fmt: skip

@@ -5,6 +5,7 @@ window      one window of a stream as real code sees it
 laboratory  a small problem whose every window is listed, its truth
 grammar     formulas as choices of ingredients
 language    the same for losses of language models
+readings    what each of them says of given windows
 naming      which formula given numbers are
 report      the audit of an estimator in one call
 """
@@ -18,12 +19,8 @@ if TYPE_CHECKING:
         lake as lake,
     )
     from minipg.audit.language import Responses as Responses
-    from minipg.audit.naming import (
-        Named as Named,
-        Probe as Probe,
-        identify as identify,
-        library as library,
-    )
+    from minipg.audit.naming import Named as Named, identify as identify
+    from minipg.audit.readings import Probe as Probe, library as library
     from minipg.audit.report import Own as Own, Report as Report, run as run
     from minipg.audit.window import Window as Window, stream as stream
 else:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minipg.audit.laboratory import Laboratory
-from minipg.audit.naming import EXACT, SINGLE, Named, Probe, identify, library
+from minipg.audit.naming import EXACT, SINGLE, Named, identify
+from minipg.audit.readings import Probe, library
 from minipg.audit.window import Window
 from minipg.museum.pitfalls import PITFALLS
 from minipg.validate import Array, array, check_finite

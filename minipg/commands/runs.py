@@ -77,9 +77,12 @@ def read_table(folder: Path, size: int | None = None) -> dict[str, Array]:
     """The columns of progress.csv, of its first `size` bytes; ValueError where it is none."""
     path = folder / "progress.csv"
     try:
-        rows = list(csv.DictReader(path.read_bytes()[:size].decode().splitlines()))
+        data = path.read_bytes()[:size]
+        rows = list(csv.DictReader(data.decode().splitlines()))
         if not rows:
             raise ValueError("no rows")
+        if size is not None and not data.endswith(b"\n"):
+            raise ValueError("a row that state.npz ends in, it was edited")
         return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ValueError(f"{folder}: expected a run folder, got {error!r} of progress.csv"

@@ -6,7 +6,15 @@ Axes: T steps, B columns, P parameters.
 import numpy as np
 
 from minipg.experience.batch import Batch
-from minipg.validate import Array, check_finite, check_shape, check_weight, floats, power_of_two
+from minipg.validate import (
+    Array,
+    check_finite,
+    check_shape,
+    check_weight,
+    floats,
+    power_of_two,
+    powers_of_two,
+)
 
 
 def _ratio_of_means(above: Array, below: Array, leave_one_out: bool) -> Array:
@@ -70,7 +78,10 @@ def optimal_baseline(
     estimates, scores = (np.where(weight[:, None] > 0, x, 0) for x in (floats(estimates), scores))
     check_finite("estimates", estimates)
     check_finite("scores", scores)
-    units = power_of_two(estimates), power_of_two(scores)  # in which no square underflows
+    # in which no square underflows, of each parameter where each has its own b
+    units = [
+        powers_of_two(x.T).T if per_parameter else power_of_two(x) for x in (estimates, scores)
+    ]
     estimates, scores = estimates / units[0], scores / units[1]
     above, below = weight * (estimates * scores).T, weight * (scores**2).T  # (P, B)
     if not per_parameter:

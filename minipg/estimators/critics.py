@@ -83,8 +83,10 @@ class VCritic:
         """E15 ∇_φ ½ mean (V_φ(s) − y)² (P_c,) over samples: obs (N, D), y (N,)."""
         phi, obs, target = floats(phi), *arrays(obs, target)
         check_shape("target", target, (len(obs),))
+        check_finite("target", target)
         y, tape = self.network.forward(phi, obs)
-        error = (y[:, 0] - target).astype(phi.dtype) / len(obs)
+        with np.errstate(over="ignore"):
+            error = (y[:, 0] - target).astype(phi.dtype) / len(obs)
         return checked_vjp(self.network, phi, tape, error[:, None])
 
     def psi(self, phi: Array, theta: Array, batch: Batch, gamma: float, lam: float) -> Array:

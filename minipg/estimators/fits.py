@@ -45,7 +45,6 @@ def least_squares(features: Array, target: Array, weight: Array) -> Array:
     it is H⁻¹∇J, the natural gradient (Kakade 2001).
     """
     weight, features, target = _counted(weight, features=features, target=target)
-    check_shape("target", target, (len(features),))
     root = np.sqrt(weight)
     return np.linalg.lstsq(features * root[:, None], target * root, rcond=_rank(features))[0]
 
@@ -56,7 +55,8 @@ def _counted(weight: Array, **samples: Array) -> list[Array]:
     found = [weight[weight > 0]]
     for name, values in samples.items():
         values = floats(values)
-        check_shape(name, values, (len(weight), *values.shape[1:]))
+        wide = name.endswith("features")
+        check_shape(name, values, (len(weight), None) if wide else (len(weight),))
         found.append(values[weight > 0])
         check_finite(name, found[-1])
     return found
@@ -64,7 +64,7 @@ def _counted(weight: Array, **samples: Array) -> list[Array]:
 
 def _rank(features: Array) -> float:
     """Below which share of the largest a singular value is 0: rounding in their dtype, or 1e-10."""
-    return max(1e-10, max(features.shape) * float(np.finfo(features.dtype).eps))
+    return max(1e-10, 10 * features.shape[1] * float(np.finfo(features.dtype).eps))
 
 
 def lstd(
@@ -78,10 +78,12 @@ def lstd(
     weight, features, next_features, rewards = _counted(
         weight, features=features, next_features=next_features, rewards=rewards
     )
-    check_shape("rewards", rewards, (len(features),))
     check_shape("next_features", next_features, features.shape)
     unit = power_of_two(features)  # in which no square underflows
     features, next_features = features / unit, next_features / unit
     weighted = features * weight[:, None]
     matrix = weighted.T @ (features - gamma * next_features)
-    return np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=_rank(features))[0] / unit
+    return (
+        np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=max(1e-10, _rank(features) ** 2))[0]
+        / unit
+    )

@@ -147,7 +147,7 @@ def _finite(name: str, value: Array) -> Array:
     check_finite(name, found)
     if found.dtype.kind != "f":
         raise ValueError(f"{name}: expected real numbers, got dtype {found.dtype}")
-    return found
+    return found.astype(np.float32) if found.dtype == np.float16 else found
 
 
 def _checked(returns: Array, least: int) -> tuple[Array, Array]:

@@ -156,7 +156,7 @@ def _rows(ends: Array) -> Array:
 
 def first_step(ends: Array) -> Array:
     """(T, B): the row in which the episode of row t begins."""
-    ends = array(ends)
+    ends = array(ends) != 0  # flags of a framework may be numbers
     begins = np.concatenate([np.ones_like(ends[:1]), ends[:-1]])
     return np.maximum.accumulate(begins * _rows(ends))
 

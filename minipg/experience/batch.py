@@ -52,8 +52,7 @@ class Batch:
                 raise ValueError(f"{name}: expected booleans, got dtype {flags.dtype}")
         for name in ("obs", "actions", "rewards", "log_prob", "weight"):
             check_finite(name, getattr(self, name))
-        if self.weight.min() < 0:
-            raise ValueError(f"weight: expected probabilities, got {self.weight.min()}")
+        object.__setattr__(self, "weight", check_weight(self.weight, columns))
         if (~self.valid & (self.terminated | self.truncated | (self.rewards != 0))).any():
             raise ValueError("valid: expected no flags and rewards 0 where it is False")
 

@@ -112,6 +112,7 @@ def _quadratic(p: Array, s: Array) -> Array:
 def state_values(lqr: LQR, solution: Solution, s: Array, t: int = 0) -> Array:
     """V^π_t(s) (...) at s (..., n); t counts only where there is a horizon."""
     s, t = array(s), _time(lqr, t)
+    check_finite("s", s)
     return _sized("V", -(_quadratic(solution.P[t], s) + solution.c[t]))
 
 
@@ -129,6 +130,8 @@ def action_values(lqr: LQR, solution: Solution, s: Array, a: Array, t: int = 0) 
 def reward(lqr: LQR, s: Array, a: Array) -> Array:
     """−(sᵀQs + aᵀRa) (...)."""
     s, a = arrays(s, a)
+    check_finite("s", s)
+    check_finite("a", a)
     costs = (np.einsum("...i,ij,...j->...", x, m, x) for x, m in ((s, lqr.Q), (a, lqr.R)))
     return _sized("reward", -next(costs) - next(costs))
 

@@ -13,7 +13,7 @@ def _rounding(matrix: Array) -> float:
     """That of a matrix, in units of what it is computed in: float32's is larger."""
     found = np.asarray(matrix)
     eps = float(np.finfo(found.dtype).eps) if found.dtype.kind == "f" else 0.0
-    return max(ROUNDING, 100 * eps) * float(np.abs(found).max())
+    return max(ROUNDING, min(100 * eps, 1e-4)) * float(np.abs(found).max())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from minipg.files import read_npz
 from minipg.problems.entries import Entries, cleaned
-from minipg.validate import Array, array, check_shape, finite_array
+from minipg.validate import Array, array, check_shape, finite_array, reals
 
 
 def of_arrays(
@@ -22,19 +22,19 @@ def of_arrays(
 
     transition, and a reward of three axes, may be (A, S, S) where S ≠ A tells.
     """
-    transition = array(transition)
+    transition = reals("transition", transition)
     check_shape("transition", transition, (None, None, None))
     first, n, last = transition.shape
     if n == last != first:  # (A, S, S), as of toolboxes that keep a matrix for each action
         transition = transition.swapaxes(0, 1)
-        reward = array(reward)
+        reward = reals("reward", reward)
         reward = reward.swapaxes(0, 1) if reward.shape == (first, n, n) else reward
     n, a, _ = transition.shape
     if transition.shape != (n, a, n):
         raise ValueError(
             f"transition: expected shape (S, A, S), or (A, S, S), got {transition.shape}"
         )
-    reward = array(reward)
+    reward = reals("reward", reward)
     check_shape("reward", reward, (n, a, n) if reward.ndim == 3 else (n, a))
     reward = reward if reward.ndim == 3 else np.repeat(reward[:, :, None], n, axis=2)
     terminal = np.zeros(n, bool) if terminal is None else array(terminal)

@@ -39,7 +39,7 @@ class InUnit:
     def __call__(self, v: Array) -> Array:
         found = self.f(v)
         self.unit = self.unit or power_of_two(found)
-        return found / self.unit
+        return found if self.unit == 1 else found / self.unit
 
 
 def conjugate_gradients(
@@ -116,6 +116,8 @@ def backtrack(
     A condition that is not finite refuses. Source: Schulman et al. 2015, appendix C.
     """
     theta, step = floats(theta), floats(step)
+    check_shape("step", step, theta.shape)
+    check_finite("step", step)
     delta, most = check_range("delta", delta, TINY), check_count("most", most, 1)
     refused = {"surrogate": 0, "kl": 0, "not_finite": 0}
     for i in range(most):

@@ -117,6 +117,7 @@ def trust_region_step(direction: Array, curvature: float, delta: float) -> Array
     """
     direction, delta = floats(direction), check_range("delta", delta, TINY)
     curvature = check_range("curvature", curvature, TINY)
+    check_finite("direction", direction)
     return _times(direction, np.sqrt(2 * delta / curvature))
 
 

@@ -97,6 +97,7 @@ def rmsprop(
     [1.5, 0.5]
     """
     (theta, gradient), square = _checked(theta, gradient), floats(square)
+    check_shape("square", square, theta.shape)
     learning_rate, eps = check_range("learning_rate", learning_rate), _checked_eps(eps, theta)
     decay = check_range("decay", decay, 0, 1)
     square = decay * square + (1 - decay) * squared(gradient)
@@ -135,6 +136,8 @@ def adam(
     [1.5, 0.5]
     """
     theta, gradient = _checked(theta, gradient)
+    check_shape("state.mean", state.mean, theta.shape)
+    check_shape("state.square", state.square, theta.shape)
     learning_rate, eps = check_range("learning_rate", learning_rate), _checked_eps(eps, theta)
     beta1 = check_range("beta1", beta1, 0, BELOW_1)
     beta2 = check_range("beta2", beta2, 0, BELOW_1)

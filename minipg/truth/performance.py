@@ -11,7 +11,6 @@ import numpy as np
 from minipg.policies.heads import kl_terms
 from minipg.problems.mdp import TabularMDP, check_pi, check_rows
 from minipg.truth import exact
-from minipg.truth.optimal import ROUNDING
 from minipg.validate import TINY, Array, check_shape, product
 
 
@@ -67,11 +66,16 @@ def mean_kl(mdp: TabularMDP, p: Array, q: Array, pi: Array) -> float:
 
 
 def beyond_rounding(mdp: TabularMDP, pi: Array) -> Array:
-    """A^π (S, A), 0 where it is no more than the rounding of the rewards that it is made of."""
+    """A^π (S, A), 0 where it is no more than the rounding of what it is the difference of.
+
+    That is a few units in the last place of E|r| + γ E|V(s′)| + |V(s)|, whatever the solve's own
+    error in V, which all actions share.
+    """
+    values = exact.state_values(mdp, pi)
     sizes = replace(mdp, reward=np.abs(mdp.reward))
-    size = exact.action_values(sizes, exact.state_values(sizes, pi)).max(1, keepdims=True)
-    advantage = exact.advantages(mdp, pi)
-    return np.where(np.abs(advantage) > ROUNDING * size, advantage, 0)
+    size = exact.action_values(sizes, np.abs(values)) + np.abs(values)[:, None]
+    advantage = exact.action_values(mdp, values) - values[:, None]
+    return np.where(np.abs(advantage) > 16 * np.finfo(float).eps * size, advantage, 0)
 
 
 def penalty(mdp: TabularMDP, pi: Array) -> float:
