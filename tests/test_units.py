@@ -22,11 +22,12 @@ from minipg.policies.network import MLP
 from minipg.problems import lqr
 from minipg.problems.mdp import TabularMDP
 from minipg.problems.mdp_env import TabularVectorEnv
-from minipg.steps.kfac import factors, network_solve
+from minipg.steps.kfac import factors, network_solve, solve
 from minipg.steps.linalg import backtrack, conjugate_gradients
 from minipg.steps.natural import fisher_product, trust_region_step
 from minipg.steps.optim import adam, adam_init, rmsprop, rmsprop_init, sgd
 from minipg.truth.check import check_mean
+from minipg.truth.exact import action_values, logit_score
 from minipg.truth.performance import beyond_rounding, improve, penalty
 
 
@@ -390,3 +391,48 @@ def test_states_and_steps_of_another_shape_and_names_of_what_is_no_number():
     with pytest.raises(ValueError, match="W: expected a covariance"):
         lqr.LQR(np.eye(2), np.eye(2), np.eye(2), np.eye(2), np.diag([1, -0.05]).astype("f2"),
                 np.zeros(2), np.eye(2), 0.9)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-6, 1e5, 1e10])
+@pytest.mark.equation("E13", "E15")
+def test_a_fit_does_not_depend_on_the_unit_of_one_column(unit):
+    x = np.arange(4.0)
+    features, y = np.c_[np.ones(4), unit * x], 3 + x
+    right = [3, 1 / unit]
+    np.testing.assert_allclose(least_squares(features, y, np.ones(4)), right, rtol=1e-9)
+    got = lstd(features, np.zeros((4, 2)), y, np.ones(4), 0.9)
+    np.testing.assert_allclose(got, right, rtol=1e-6)
+
+
+def test_what_is_no_number_or_no_entry_has_its_name():
+    mdp = two_alike(np.random.default_rng(0), 0.9)
+    deep = softmax_policy(2, 2, (3,))
+    theta = deep.init(np.random.default_rng(0), 1.0)
+    pi, nan = np.full((6, 2), 0.5), np.full((6, 2), np.nan)
+    once, made = factors(deep, theta, np.ones((1, 2))), TabularMDP.from_entries
+    rest = [1.0], [True], [1.0], 0.9, None, 1
+    for call, name in (
+        (lambda: logit_score(mdp, pi, nan), "psi"),
+        (lambda: action_values(mdp, nan[:, 0]), "values"),
+        (lambda: solve(deep, once, theta * np.nan, 0.1), "gradient"),
+        (lambda: made([0], [0], [0.5, 0.5], *rest), "prob"),
+        (lambda: made([0], [0], ["x"], *rest), "prob"),
+        (lambda: made([0.0], [0], [1.0], *rest), "row"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}.*: expected"):
+            call()
+    unvisited = np.where(np.arange(6)[:, None] == 5, np.nan, 1.0) + 0 * pi  # after the end
+    assert np.isfinite(logit_score(mdp, pi, unvisited)).all()
+
+
+@pytest.mark.parametrize(("off", "taken"), [(5e-6, True), (1e-4, False)])
+def test_how_far_a_matrix_of_single_precision_may_be_from_symmetric(off, taken):
+    q = np.array([[1, off], [0, 1]], "f4")
+    eye, zero = np.eye(2), np.zeros(2)
+    if taken:
+        np.testing.assert_array_equal(
+            lqr.LQR(eye, eye, q, eye, eye, zero, eye, 0.9).Q[0, 1], q[0, 1] / 2
+        )
+    else:
+        with pytest.raises(ValueError, match="Q: expected a symmetric matrix"):
+            lqr.LQR(eye, eye, q, eye, eye, zero, eye, 0.9)

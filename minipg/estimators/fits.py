@@ -13,7 +13,7 @@ from minipg.validate import (
     check_shape,
     check_weight,
     floats,
-    power_of_two,
+    powers_of_two,
 )
 
 
@@ -46,7 +46,17 @@ def least_squares(features: Array, target: Array, weight: Array) -> Array:
     """
     weight, features, target = _counted(weight, features=features, target=target)
     root = np.sqrt(weight)
-    return np.linalg.lstsq(features * root[:, None], target * root, rcond=_rank(features))[0]
+    return _solved(features * root[:, None], target * root, _rank(features))
+
+
+def _solved(matrix: Array, right: Array, rcond: float) -> Array:
+    """x (F,) of least ‖matrix x − right‖, whatever the units of the columns; the shortest where
+    many are."""
+    units = powers_of_two(matrix.T)[:, 0]
+    x, _, rank, _ = np.linalg.lstsq(matrix / units, right, rcond=rcond)
+    if rank == len(units):
+        return x / units
+    return np.linalg.lstsq(matrix, right, rcond=rcond)[0]
 
 
 def _counted(weight: Array, **samples: Array) -> list[Array]:
@@ -79,11 +89,8 @@ def lstd(
         weight, features=features, next_features=next_features, rewards=rewards
     )
     check_shape("next_features", next_features, features.shape)
-    unit = power_of_two(features)  # in which no square underflows
-    features, next_features = features / unit, next_features / unit
+    units = powers_of_two(features.T)[:, 0]  # of each column, in which no square underflows
+    features, next_features = features / units, next_features / units
     weighted = features * weight[:, None]
     matrix = weighted.T @ (features - gamma * next_features)
-    return (
-        np.linalg.lstsq(matrix, weighted.T @ rewards, rcond=max(1e-10, _rank(features) ** 2))[0]
-        / unit
-    )
+    return _solved(matrix, weighted.T @ rewards, max(1e-10, _rank(features) ** 2)) / units

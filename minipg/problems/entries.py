@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.validate import Array, array, check_shape, finite_array
+from minipg.validate import Array, array, check_shape, finite_array, reals
 
 TOLERANCE = 1e-6  # of a sum of probabilities; float32 tables are off by 1e-7
 
@@ -29,6 +29,12 @@ def cleaned(prob: Array) -> Array:
 
 def merged(entries: Entries) -> Entries:
     """Sorted by row, alike ones added, those of no probability dropped, rows summing to 1."""
+    shape = array(entries.row).shape[:1]
+    for name, values in entries._asdict().items():
+        check_shape(name, array(values), shape)
+        reals(name, values)
+    if any(array(x).dtype.kind not in "biu" for x in (entries.row, entries.next_state)):
+        raise ValueError("row, next_state: expected whole numbers")
     prob = cleaned(entries.prob)
     used = prob != 0
     keys = [x[used] for x in (entries.reward, entries.terminated, entries.next_state, entries.row)]

@@ -66,6 +66,7 @@ def average(old: Factors | None, new: Factors, decay: float) -> Factors:
 
 def solve(policy: Policy, kronecker: Factors, gradient: Array, damping: float) -> Array:
     """(F̂ + damping)⁻¹ g (P,); log σ in θ, whose Fisher block is 2·1 exactly: g/(2 + damping)."""
+    check_finite("gradient", gradient)
     net, log_std = policy.split(gradient)
     x = network_solve(policy.network, kronecker, net, damping)
     return np.concatenate([x, log_std / (2 + damping)])

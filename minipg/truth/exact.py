@@ -70,6 +70,7 @@ def action_values(mdp: TabularMDP, values: Array) -> Array:
     """E11, E12 Q(s, a) = r(s, a) + γ E_{s′} V(s′) (S, A), V = 0 after an end; values (S,)."""
     values = array(values)
     check_shape("values", values, (mdp.num_states,))
+    check_finite("values", values)
     return mdp.expected_reward + mdp.gamma * (mdp.continuing @ values).reshape(
         mdp.num_states, mdp.num_actions
     )
@@ -116,7 +117,9 @@ def logit_score(mdp: TabularMDP, pi: Array, psi: Array, discounted_visits: bool 
     pi, psi = arrays(pi, psi)
     check_shape("psi", psi, (mdp.num_states, mdp.num_actions))
     visited = visits(mdp, pi, mdp.gamma if discounted_visits else 1.0)
-    return product(visited[:, None] * pi, psi - product(pi, psi).sum(1, keepdims=True))
+    score = product(visited[:, None] * pi, psi - product(pi, psi).sum(1, keepdims=True))
+    check_finite("psi, where it is visited", score)
+    return score
 
 
 def logit_gradient(mdp: TabularMDP, pi: Array) -> Array:
