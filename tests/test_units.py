@@ -436,3 +436,17 @@ def test_how_far_a_matrix_of_single_precision_may_be_from_symmetric(off, taken):
     else:
         with pytest.raises(ValueError, match="Q: expected a symmetric matrix"):
             lqr.LQR(eye, eye, q, eye, eye, zero, eye, 0.9)
+
+
+def test_lstd_knows_the_value_of_a_state_that_is_seldom_seen():
+    """A chain of twenty states, each seen a tenth as often as the one before, all rewards 1."""
+    n, stay = 20, 0.1
+    weight = np.ravel([stay ** np.arange(n) * (1 - stay), stay ** np.arange(1, n + 1)], "F")
+    features = np.repeat(np.eye(n), 2, axis=0)  # it ends, or goes on
+    after = np.zeros((2 * n, n))
+    after[1:-1:2] = np.eye(n)[1:]
+    values = 1 + 0 * np.arange(n, dtype=float)
+    for s in range(n - 2, -1, -1):
+        values[s] = 1 + 0.9 * stay * values[s + 1]
+    found = lstd(features, after, np.ones(2 * n), weight, 0.9)
+    assert np.abs(found / values - 1).max() < 1e-12

@@ -104,20 +104,18 @@ def targets_of_the_critic(p: Problem) -> Row:
     batch, valid = p.batch, p.batch.valid
     weight = np.broadcast_to(batch.weight, valid.shape)[valid]
     state, following = p.states[:-1][valid], p.states[1:][valid]
-    seen = np.flatnonzero(np.bincount(state, weight, p.start.num_states) > 1e-9)
+    over, reward = batch.terminated[valid], batch.rewards[valid]
+    seen = np.flatnonzero(np.bincount(state, weight, p.start.num_states))
     index = np.full(p.start.num_states, -1)
     index[seen] = np.arange(len(seen))
-    keep = index[state] >= 0
     one_hot = np.vstack([np.eye(len(seen)), np.zeros(len(seen))])
-    phi = one_hot[index[state][keep]]
-    after = one_hot[np.where(batch.terminated[valid], -1, index[following])[keep]]
-    weight, reward, to_go = weight[keep], batch.rewards[valid][keep], p.to_go[valid][keep]
+    phi, after = one_hot[index[state]], one_hot[np.where(over, -1, index[following])]
     truth = p.values[seen]
-    boot = reward + p.start.gamma * np.where(batch.terminated[valid], 0, p.v[1:][valid])[keep]
+    boot = reward + p.start.gamma * np.where(over, 0, p.v[1:][valid])
     means = (phi.T @ (weight * boot)) / (phi.T @ weight)
     error = worst(
         p.error(means, truth),
-        p.error(least_squares(phi, to_go, weight), truth),
+        p.error(least_squares(phi, p.to_go[valid], weight), truth),
         p.error(lstd(phi, after, reward, weight, p.start.gamma), truth),
     )
     return Row(f"{len(seen)} states: mean target, least squares, LSTD", error, 1e-6)

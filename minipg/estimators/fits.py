@@ -93,4 +93,6 @@ def lstd(
     features, next_features = features / units, next_features / units
     weighted = features * weight[:, None]
     matrix = weighted.T @ (features - gamma * next_features)
-    return _solved(matrix, weighted.T @ rewards, max(1e-10, _rank(features) ** 2)) / units
+    rows = powers_of_two(matrix)  # a state rarely seen has as much of a say as any other
+    right = weighted.T @ rewards / rows[:, 0]
+    return _solved(matrix / rows, right, max(1e-10, _rank(features) ** 2)) / units
