@@ -169,8 +169,8 @@ def _interval(low: float, high: float) -> str:
 
 
 def _shown(value: object) -> str:
-    """Numbers as they print, anything else as it is written."""
-    return str(value) if isinstance(value, NUMBERS) else repr(value)
+    """Numbers as they print, anything else as it is written; the begin of what is long."""
+    return f"{str(value) if isinstance(value, NUMBERS) else repr(value):.80}"
 
 
 def check_choice(name: str, value: object, known: Collection[str]) -> str:

@@ -29,7 +29,7 @@ from fuzzing import folders, journeys, others
 from tqdm import tqdm
 
 from minipg.commands import cli
-from minipg.experience import guard
+from minipg.problems import faults
 
 SHARES = {  # of a hundred cases
     journeys.journey: 21, others.refused_or_done: 34, others.options: 18,
@@ -54,7 +54,7 @@ def case(seed: int, root: str, number: int) -> tuple[int, str, str, str]:
 
 def prepare() -> None:
     """A process of cases: a worker that never answers is waited for a moment only."""
-    guard.SECONDS = 5.0
+    faults.SECONDS = 5.0
     warnings.simplefilter("ignore")
 
 

@@ -267,7 +267,7 @@ def faulty(monkeypatch):
      ("nan", "async", "28: reward: expected finite numbers to .*, got nan in environment 0"),
      pytest.param("raise", "async", "28: environment: step raised RuntimeError: the simulator fell",
                   marks=pytest.mark.filterwarnings("ignore:.*ERROR")),  # its worker's traceback
-     ("die", "async", "28: a worker process died, EOFError")],
+     ("die", "async", "28: environment: a worker process died at step, exit code -9: --mode")],
 )  # fmt: skip
 def test_an_environment_that_breaks_in_the_middle(
     tmp_path, monkeypatch, capsys, faulty, how, mode, message
@@ -349,7 +349,9 @@ def test_resuming_on_an_environment_that_changed_leaves_the_folder_as_it_was(
         gym.register("Faulty-v0", changed, max_episode_steps=9)
         capsys.readouterr()
         assert train.main(["--resume", str(run)]) == 2
-        assert "the environment or config.json has changed" in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert "Faulty-v0: expected observations and actions" in error
+        assert error.endswith("the environment has changed; train anew\n")
         assert before == {path.name: path.read_bytes() for path in run.iterdir()}
 
 
@@ -425,7 +427,9 @@ def test_a_worker_that_dies_between_two_steps(tmp_path, capsys):
         patch.setattr(writer.Writer, "add", kill)
         assert train.main([*A2C, "--mode", "async", "--steps", "300", "--out", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    wanted = "^minipg train: stopped in iteration 6: a worker process died, .*; go on with"
+    wanted = (
+        "^minipg train: stopped in iteration 6: environment: a worker process died .*; go on with"
+    )
     assert re.search(wanted, error)
     assert check_whole(run) == 5
     assert not multiprocessing.active_children()

@@ -1,5 +1,6 @@
 """An environment that does not keep to what it declared: one line names what, by whom, and how."""
 
+import io
 import multiprocessing
 import sys
 import time
@@ -12,9 +13,9 @@ from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
 
 from minipg.commands import evaluate, train
-from minipg.experience import guard
 from minipg.experience.declared import fits
-from minipg.experience.environments import adapt, make_envs, to_env
+from minipg.experience.environments import adapt, make_envs, policy_for, to_env
+from minipg.problems import faults
 
 DEEP = Dict({"a": Discrete(3), "b": Tuple([Box(-1, 1, (2,)), MultiDiscrete([2, 2])])})
 BOX = Box(-1, 1, (3,))
@@ -217,13 +218,45 @@ def test_the_evaluation_is_guarded_as_the_training_is(tmp_path, capsys, wrong):
 
 
 def test_a_worker_that_never_answers_is_told_and_left(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(guard, "SECONDS", 2.0)
+    monkeypatch.setattr(faults, "SECONDS", 2.0)
     words = ["ppo", "Own-v0", "--steps", "99", "--num-envs", "2", "--n-steps", "8", "--mode"]
     run, stuck = tmp_path / "run", ["--env-kwargs", '{"wrong": "sleeps"}']
     assert train.main([*words, "async", *stuck, "--out", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "environment: step got no answer from a worker process within 2 s" in error
     assert not multiprocessing.active_children()
+
+
+class Hangs(Own):
+    """In its worker process it never comes back from being made, or from being closed."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at = at
+        self._maybe_hang("made")
+
+    def _maybe_hang(self, at):
+        if self.at == at and multiprocessing.parent_process():
+            time.sleep(60)
+
+    def close(self):
+        self._maybe_hang("closed")
+
+
+def test_a_worker_that_hangs_on_being_made_or_closed_costs_no_result(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(faults, "SECONDS", 2.0)
+    gym.register("Hangs-v0", Hangs, max_episode_steps=9)
+    words = ["ppo", "Hangs-v0", "--steps", "16", "--num-envs", "2", "--n-steps", "8", "--mode",
+             "async", "--evaluation-episodes", "2"]  # fmt: skip
+    assert train.main([*words, "--env-kwargs", '{"at": "made"}', "--out", str(tmp_path / "a")]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "environment: being made got no answer from a worker process within 2 s" in error
+    words += ["--env-kwargs", '{"at": "closed"}', "--out", str(tmp_path / "b")]
+    with pytest.warns(UserWarning, match="close got no answer from a worker process within 2 s: i"):
+        assert train.main(words) == 0
+    assert (tmp_path / "b" / "result.json").exists()
+    assert not multiprocessing.active_children()
+    gym.registry.pop("Hangs-v0")
 
 
 class Steps(CartPoleVectorEnv):
@@ -237,10 +270,12 @@ class Steps(CartPoleVectorEnv):
 
 @pytest.mark.parametrize(("place", "value", "message"), [
     (0, np.zeros((4, 2)), r"observation: expected shape \(2, 4\), got shape \(4, 2\)"),
-    (1, np.zeros((2, 1)), r"reward: expected shape \(2,\)"),
-    (1, ["a", "b"], r"reward: expected .*, got \(2,\), dtype <U1"),
-    (2, np.zeros(2), r"terminated: expected .*, got \(2,\), dtype float64"),
-    (3, np.zeros(3, bool), r"truncated: expected shape \(2,\)"),
+    (1, np.zeros((2, 1)), r"reward: expected 2 numbers, got shape \(2, 1\)"),
+    (1, ["a", "b"], r"reward: expected 2 numbers, got \['a', 'b'\]"),
+    (1, [[1.0], [1.0, 2.0]], r"reward: expected 2 numbers, got \[\[1.0\], \[1.0, 2.0\]\]"),
+    (2, np.zeros(2), r"terminated: expected 2 booleans, got shape \(2,\), array\(\[0., 0.\]\)"),
+    (2, [[True], []], r"terminated: expected 2 booleans, got \[\[True\], \[\]\]"),
+    (3, np.zeros(3, bool), r"truncated: expected 2 booleans, got shape \(3,\)"),
     (4, {"episode": {"r": 1}}, None),
 ])  # fmt: skip
 def test_copies_that_step_themselves_are_held_to_it_too(monkeypatch, place, value, message):
@@ -271,7 +306,64 @@ class Acts(gym.Env):
     observation_space = BOX
 
     def __init__(self, space):
-        self.action_space = space
+        self.action_space, self.came = space, []
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(3, np.float32), {}
+
+    def step(self, action):
+        self.came.append(action)
+        return np.zeros(3, np.float32), 0.0, False, False, {}
+
+
+BOUNDS = [
+    (dtype, *bounds)
+    for dtype in (np.float16, np.float32, np.float64)
+    for bounds in ((0.1, 0.7), (-1e-3, 1e-3), (3.3, 3.4), (-3e4, 2e4))
+] + [(np.float32, -3e38, 3e38), (np.float64, -1e308, 1e308), (np.float32, 1e-30, 3e-30)]
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), BOUNDS)
+def test_rescaled_actions_stay_in_their_bounds_whatever_they_round_to(dtype, low, high):
+    space = Box(low, high, (1,), dtype)
+    if dtype is np.float16 and high < 1e-20 or dtype is np.float16 and low == 3.3:
+        with pytest.raises(
+            ValueError, match=r"expected bounds that \[-1, 1\] maps onto in float16"
+        ):
+            adapt(gym.vector.SyncVectorEnv([lambda: Acts(space)]), rescale_actions=True)
+        return
+    envs = adapt(gym.vector.SyncVectorEnv([lambda: Acts(space)]), rescale_actions=True)
+    envs.reset()
+    for action in (-1.0, 1.0, -1e30, 1e30, 0.3):
+        envs.step(to_env(envs, np.array([[action]])))
+    came = envs.unwrapped.envs[0].unwrapped.came
+    assert all(space.contains(x) for x in came)
+    assert [came[0], came[1]] == [came[2], came[3]]
+    ends = np.array([low, high]) / np.abs([low, high]).max()
+    np.testing.assert_allclose(came[:2] / np.abs(came[:2]).max(), ends[:, None], atol=0.01)
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(np.float16, 1e-7), (np.float32, 1e-40),
+                                             (np.float64, 1e-320)])  # fmt: skip
+def test_rescaled_actions_are_refused_where_their_range_is_no_number(dtype, most):
+    envs = gym.vector.SyncVectorEnv([lambda: Acts(Box(-most, most, (1,), dtype))])
+    with pytest.raises(ValueError, match=r"expected bounds that \[-1, 1\] maps onto in float"):
+        adapt(envs, rescale_actions=True)
+
+
+def test_as_many_copies_as_were_asked_for():
+    made = gym.envs.registration.EnvSpec("Two-v0", vector_entry_point=lambda num_envs: Steps(2))
+    gym.registry["Two-v0"] = made
+    with pytest.raises(ValueError, match="env 'Two-v0': expected 3 copies, it made 2"):
+        make_envs("Two-v0", 3)
+    gym.registry.pop("Two-v0")
+
+
+def test_infinity_in_half_precision_is_told():
+    space = Box(-1, 1, (3,), np.float16)
+    WRONG["half"] = told(0, np.array([0, np.inf, 0], np.float16))
+    with pytest.raises(ValueError, match="observation: expected finite numbers to .*inf"):
+        play(make_envs("Own-v0", 2, "sync", env_kwargs={"wrong": "half", "space": space}))
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint8])
@@ -289,6 +381,26 @@ def test_a_module_that_exits_is_one_line(tmp_path, monkeypatch, capsys):
     assert "env 'leaves:My-v0': being made it raised SystemExit: bye (" in error
     assert error.endswith("leaves.py:2)\n")
     assert "leaves" not in sys.modules
+
+
+def test_the_standard_streams_are_put_back_and_where_closed_that_is_told(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    WRONG["takes stdout"] = lambda got: (setattr(sys, "stdout", None), got)[1]
+    WRONG["closes stdout"] = lambda got: (sys.stdout.close(), got)[1]
+    play(make_envs("Own-v0", 2, "sync", env_kwargs={"wrong": "takes stdout"}))
+    assert sys.stdout is out
+    with pytest.raises(ValueError, match="^environment: step closed sys.stdout or sys.stderr$"):
+        play(make_envs("Own-v0", 2, "sync", env_kwargs={"wrong": "closes stdout"}))
+
+
+@pytest.mark.parametrize("name", ["observation", "action"])
+def test_a_space_that_holds_nothing_is_named(name):
+    env = Acts(Box(-1, 1, (2,)))
+    setattr(env, f"{name}_space", Box(-1, 1, (0,)))
+    envs = gym.vector.SyncVectorEnv([lambda: env])
+    with pytest.raises(ValueError, match=f"^{name} space: expected one that holds a number, got B"):
+        policy_for(adapt(envs), (8,))
 
 
 def test_what_an_environment_sets_of_numpy_is_put_back():

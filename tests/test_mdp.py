@@ -136,10 +136,30 @@ def fake_env(table, start):
     return env
 
 
+class RaisesItems(dict):
+    """A mapping of somebody's own."""
+
+    def items(self):
+        raise RuntimeError("no\nitems")
+
+
+@pytest.mark.parametrize("env", [3, None])
+def test_what_is_no_environment_is_refused(env):
+    with pytest.raises(ValueError, match=f"env: expected an environment or its name, got {env}"):
+        TabularMDP.from_env(env, 0.9)
+
+
 def test_an_environment_s_broken_table_is_refused():
     end = [(1.0, 0, 1.0, True)]
     for table, start, message in (
-        ({0: {0: [(1.0, 0, np.nan, True)]}}, [1.0], "reward: expected finite"),
+        ({0: {0: [(1.0, 0, np.nan, True)]}}, [1.0], "at state 0, action 0"),
+        ({0: {0: [(1.0, 0, 10**400, True)]}}, [1.0], "at state 0, action 0"),
+        ({0: {0: [("1.0", 0, 1.0, True)]}}, [1.0], "at state 0, action 0"),
+        *(
+            ({0: {0: [(1.0, 0, 1.0, odd)]}}, [1.0], "at state 0, action 0")
+            for odd in ("False", np.nan, None, 2)
+        ),
+        ({0: RaisesItems({0: end})}, [1.0], r"reading them raised RuntimeError: no items \("),
         ({0: {0: [(1.0, 7, 1.0, True)]}}, [1.0], r"got \[\(1.0, 7, .* at state 0, action 0"),
         ({0: {0: end, 2: end}}, [1.0], "actions 0 … 1, .* at state 0, action 2"),
         ({0: {"left": end}}, [1.0], "at state 0, action 'left'"),
@@ -150,7 +170,7 @@ def test_an_environment_s_broken_table_is_refused():
         ({0: {0: [(1.0, [0], 1.0, True)]}}, [1.0], "at state 0, action 0"),
         ({0: {0: 5}}, [1.0], "got 5 at state 0, action 0"),
         ({0: {0: end}, "b": {0: [(1.0, "c", 1.0, True)]}}, [1, 0], "at state 'b', action 0"),
-        ([5], [1.0], r"env: expected P\[state\]\[action\], got .*int"),
+        ([5], [1.0], r"env: expected P\[state\]\[action\] .* TypeError: .*int"),
         (7, [1.0], "env: expected a table"),
         ([], [1.0], "env: expected a table"),
         ({0: {0: end}, 1: {0: end, 1: end}}, [1.0, 0.0], "state 0, action 1 sums to 0"),
@@ -448,6 +468,36 @@ def test_a_reset_of_some_leaves_the_others_where_they_are():
         for bad in (mask[:3], np.zeros(4, bool), np.ones(4)):
             with pytest.raises(ValueError, match="reset_mask: expected 4 booleans, one True"):
                 envs.reset(options={"reset_mask": bad})
+
+
+def test_a_reset_is_told_what_it_cannot_use():
+    for envs, _ in lake_and_lqr(3):
+        envs.reset(seed=np.array(3))
+        for options, message in (
+            ({"options": [1]}, r"options: expected a dict, got \[1\]"),
+            ({"seed": [1, 2]}, "seed: expected one for each of 3 copies"),
+            ({"seed": [1, None, 2]}, "seed: expected a whole number .*, got None"),
+            ({"seed": np.array(0.5)}, "seed: expected a whole number .*, got 0.5"),
+            ({"seed": "abc"}, "seed: expected a whole number .*, got 'abc'"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                envs.reset(**options)
+
+
+def test_an_lqr_that_leaves_the_numbers_says_so():
+    """inf − inf would be NaN a step later, and a NaN state was one that had not begun."""
+    envs = lake_and_lqr(2)[1][0]
+    with pytest.raises(ValueError, match="envs: expected a reset before the first step"):
+        envs.step(np.zeros((2, 1)))
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match="reward .s or a is too large.: expected finite numbers"):
+        envs.step(np.array([[1e308], [0.0]]))
+    assert np.isfinite(envs.step(np.zeros((2, 1)))[0]).all()
+    one = np.eye(1)
+    envs = LQRVectorEnv(LQR(one, 1e300 * one, one, one, one, [0], one, 0.9, 3), 2)
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match="state: expected a finite one, left it by actions up"):
+        envs.step(np.array([[1e10], [0.0]]))
 
 
 def test_a_seed_for_each_copy_determines_all_of_them():

@@ -357,14 +357,19 @@ def test_other_columns_are_refused_before_the_result_is_taken_away(tmp_path, cap
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
-@pytest.mark.parametrize(("name", "value"), [("num_envs", -1), ("num_envs", 0), ("seed", -1),
-                                             ("num_envs", True), ("seed", [1])])  # fmt: skip
+EDITED = [("num_envs", -1), ("num_envs", 0), ("seed", -1), ("num_envs", True), ("seed", [1]),
+          ("threshold", np.nan), ("threshold", 10**400)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), EDITED, ids=range(len(EDITED)))
 def test_a_config_that_was_edited_is_told_by_its_option(tmp_path, capsys, name, value):
     run = tmp_path / "run"
     assert train.main([*PPO, "--out", str(run)]) == 0
     edit(run / "config.json", lambda config: config.update({name: value}))
     assert evaluate.main([str(run)]) == 2
-    assert re.search(f"config.json: ({name}: )?expected .*got", capsys.readouterr().err)
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(f"config.json: ({name}: )?expected .*got", error)
+    assert len(error) < 400
 
 
 def edit(path, change):
@@ -373,12 +378,24 @@ def edit(path, change):
     path.write_text(json.dumps(config))
 
 
+def test_a_field_longer_than_the_csv_module_reads_is_one_line(tmp_path):
+    (tmp_path / "progress.csv").write_text("env_steps\n" + "1" * 200_000 + "\n")
+    with pytest.raises(ValueError, match="expected a run folder, got Error.*limit.* of progress.c"):
+        runs.read_table(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda run: (run / "config.json").unlink(), "expected a run folder"),
         (lambda run: (run / "config.json").write_text("[1]"), "expected a run folder"),
         (lambda run: (run / "config.json").write_text('{"a": 1'), "expected a run folder"),
+        (lambda run: (run / "config.json").write_text("[" * 10**5), "RecursionError"),
+        (lambda run: edit(run / "config.json", lambda c: c.update(algorithm="--help")),
+         "config.json: algorithm: expected one of reinforce, "),
+        (lambda run: edit(run / "config.json", lambda c: c.update(env="--help")), "env '--help': "),
+        (lambda run: edit(run / "config.json", lambda c: c["spaces"].pop()),
+         "CartPole-v1: expected observations and actions ['Box("),
         (lambda run: edit(run / "config.json", lambda c: c.pop("gamma")), "lacks ['gamma']"),
         (lambda run: edit(run / "config.json", lambda c: c.update(gamma=2)), "gamma: expected"),
         (lambda run: edit(run / "config.json", lambda c: c.update(num_envs=5)),

@@ -110,7 +110,7 @@ ATTRIBUTES = {  # all that changes in a layer; a layer that is not here is reset
     "gymnasium.envs.classic_control.cartpole.CartPoleVectorEnv": (
         "state", "steps", "prev_done", "np_random.bit_generator.state",
     ),
-    "minipg.experience.environments.CheckFinite": ("steps",),
+    "minipg.experience.guard.CheckFinite": ("steps",),
     "minipg.experience.guard.VectorGuard": (),
     _WRAPPERS + "common.RecordEpisodeStatistics": (
         "episode_count", "episode_returns", "episode_lengths", "prev_dones", "return_queue",
@@ -124,7 +124,7 @@ ATTRIBUTES = {  # all that changes in a layer; a layer that is not here is reset
         "_prev_dones",
     ),
     _WRAPPERS + "vectorize_observation.FlattenObservation": (),
-    _WRAPPERS + "vectorize_action.RescaleAction": (),
+    _WRAPPERS + "vectorize_action.TransformAction": (),
 }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def check_worth(mdp: TabularMDP, policy: Policy, theta: Array) -> None:
         why = "no reward within a step of the start" if mdp.gamma == 0 else why
         raise ValueError(
             f"table: expected a ∇J that is not 0, got 0 with γ = {mdp.gamma:g}, as {why}: there is "
-            "nothing to verify; take another γ or start"
+            "nothing to compare; take another γ or start"
         )
 
 

@@ -1,6 +1,7 @@
 """What the commands share: a mistake is one line on standard error and exit status 2."""
 
 import argparse
+import contextlib
 import difflib
 import math
 import os
@@ -14,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+LONGEST = 1500  # characters of a message
+
 
 def whole(text: str) -> int:
     """From "100000" or "1e5"."""
@@ -25,7 +28,7 @@ def whole(text: str) -> int:
                 return int(float(text))
         except ValueError:
             pass
-    raise argparse.ArgumentTypeError(f"expected a whole number, as 1000 or 1e3, got {text!r}")
+    raise argparse.ArgumentTypeError(f"expected a whole number, as 1000 or 1e3, got {text!r:.80}")
 
 
 def real(text: str) -> float:
@@ -97,6 +100,18 @@ def reader_gone() -> bool:
     return bool(poll.poll(0))
 
 
+def one_line(text: str) -> str:
+    """A message in one line; of a long one the begin and the end, which says what to do."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+
+
+def tell(text: str) -> None:
+    """A line on standard error, unless somebody's code has closed it."""
+    with contextlib.suppress(ValueError, AttributeError):
+        print(text, file=sys.stderr)
+
+
 def run(name: str, command: Callable[[], int]) -> int:
     """The command's status; 2 for a mistake, 130 for Ctrl-C, each with its line."""
     try:
@@ -105,14 +120,14 @@ def run(name: str, command: Callable[[], int]) -> int:
         return status
     except BrokenPipeError as error:
         if not reader_gone():
-            print(f"{name}: {error}", file=sys.stderr)
+            tell(f"{name}: {error}")
             return 2
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError, MemoryError) as error:
-        print(f"{name}: {' '.join(str(error).split()) or 'out of memory'}", file=sys.stderr)
+        tell(f"{name}: {one_line(str(error)) or 'out of memory'}")
         return 2
     except KeyboardInterrupt as stop:
         then = str(stop) or "the files written so far are whole"
-        print(f"{name}: interrupted; {then}", file=sys.stderr)
+        tell(f"{name}: interrupted; {then}")
         return 130

@@ -102,6 +102,20 @@ def check_time_limit(args: argparse.Namespace, envs: Envs) -> None:
                          f"--max-episode-steps {steps}, say")  # fmt: skip
 
 
+def spaces(envs: Envs) -> list[str]:
+    """What the environment declares, in words: observations, actions."""
+    raw = envs.unwrapped
+    return [str(raw.single_observation_space), str(raw.single_action_space)]
+
+
+def check_same(env: str, then: Any, envs: Envs) -> None:
+    """ValueError where these declare others than `then`, if that is known (not of early runs)."""
+    if then is not None and then != spaces(envs):
+        raise ValueError(f"{env}: expected observations and actions {then}, as the run was trained "
+                         f"on, got {spaces(envs)}: the environment has changed; train anew"
+                         )  # fmt: skip
+
+
 def threshold_of(envs: Envs) -> float | None:
     """The return at which the environment counts as solved; ValueError where it is no number."""
     spec = envs.unwrapped.spec

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minipg.claims import Problem
-from minipg.claims.table import read_table, unrolled_start
+from minipg.claims.table import check_worth, read_table, unrolled_start
 from minipg.commands import attribution, cli, ingredients
 from minipg.estimators.fits import least_squares
 from minipg.estimators.returns import gae, n_step_advantage
@@ -138,6 +138,7 @@ def command(args: argparse.Namespace) -> int:
     else:
         policy, theta = load_policy(args.policy)
         theta = theta.astype(float)
+    check_worth(mdp, policy, theta)
     if args.attribute is not None:
         return attribute(args, mdp, policy, theta)
     start = unrolled_start(mdp, policy, theta)

@@ -6,13 +6,14 @@ minipg evaluate DIR [--episodes N] [--deterministic] [--video FILE] [--json]
 import argparse
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minipg.commands import cli, progress, runs
-from minipg.commands.environments import environments
+from minipg.commands.environments import check_same, environments
 from minipg.commands.film import SUFFIXES, film
 from minipg.commands.say import plus_minus, rounded, verdict
 from minipg.experience.environments import Envs
@@ -65,9 +66,10 @@ def evaluate(
     mode = None if args.mode == "async" else args.mode
     with progress.bar(episodes, " episodes", quiet=quiet or not episodes) as bar:
         for done in range(0, episodes, args.num_envs):
-            envs = Watched(environments(args, min(args.num_envs, episodes - done), mode), bar)
-            returns.append(play_episodes(envs, policy, theta, rng).rewards.sum(0))
-            envs.close()
+            count = min(args.num_envs, episodes - done)
+            with closing(Watched(environments(args, count, mode), bar)) as envs:
+                check_same(args.env, getattr(args, "spaces", None), envs)
+                returns.append(play_episodes(envs, policy, theta, rng).rewards.sum(0))
     return np.concatenate(returns)
 
 

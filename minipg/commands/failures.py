@@ -1,10 +1,9 @@
-"""What went wrong with a run, in one line, and the processes that it leaves."""
+"""What went wrong with a run, in one line."""
 
 import traceback
 from pathlib import Path
 
-from minipg.experience.environments import Envs
-from minipg.experience.guard import Fault
+from minipg.problems.faults import Fault
 
 OURS = Path(__file__).parents[1]
 
@@ -20,12 +19,3 @@ def reason(error: BaseException, go_on: str, lengths: list[str]) -> str:
             text += f"; the training diverged: a smaller {' or '.join(lengths)}?"
         return text
     return f"{type(error).__name__}: {text} ({place.filename}:{place.lineno}){go_on}"
-
-
-def abandon(envs: Envs) -> None:
-    """End worker processes, alive or dead: Gymnasium's own close would wait for their answers."""
-    workers = getattr(envs.unwrapped, "processes", [])
-    for process in workers:
-        process.kill()
-        process.join()
-    envs.unwrapped.closed = bool(workers)

@@ -3,6 +3,7 @@
 import argparse
 import traceback
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,13 +12,14 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from minipg.commands import cli
-from minipg.commands.environments import environments
+from minipg.commands.environments import check_same, environments
 from minipg.experience.declared import fits, shown
 from minipg.experience.environments import Envs
-from minipg.experience.guard import Fault, Wrapper
+from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
 from minipg.files import write_whole
 from minipg.policies.policy import Policy
+from minipg.problems.faults import Fault
 from minipg.validate import Array, check_range
 
 SUFFIXES = (".gif", ".png", ".webp")
@@ -58,19 +60,20 @@ def headless(error: BaseException) -> str:
 def film(args: argparse.Namespace, policy: Policy, theta: Array, path: Path) -> None:
     """Write one episode as a moving picture; ValueError where the environment draws none."""
     image = cli.need("PIL.Image", "--video")
-    declared = environments(args, 1, "sync").metadata
+    with closing(environments(args, 1, "sync")) as plain:
+        declared = plain.metadata
     modes, rate = declared.get("render_modes", []), declared.get("render_fps", 30)
     if not isinstance(modes, Sequence) or "rgb_array" not in modes:
         raise ValueError(f"--video: expected an environment that draws rgb_array, got {modes}")
     check_range(f"--video: render_fps of {args.env}", rate, 1e-3, 1e3)
     try:
-        envs = Film(environments(args, 1, "sync", render_mode="rgb_array"), image)
-        play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 2]))
+        with closing(Film(environments(args, 1, "sync", render_mode="rgb_array"), image)) as envs:
+            check_same(args.env, getattr(args, "spaces", None), envs)
+            play_episodes(envs, policy, theta, np.random.default_rng([args.seed, 2]))
     except Exception as error:  # whatever draws; it says what to install
         kind = "" if isinstance(error, Fault) else f"{type(error).__name__}: "
         raise ValueError(f"--video: {kind}{error}{headless(error)}") from error
     first, *others = envs.frames
-    envs.close()
     write_whole(path, lambda file: first.save(file, path.suffix[1:], save_all=True, loop=0,
                                               append_images=others, duration=1000 / rate),
                 )  # fmt: skip

@@ -29,7 +29,7 @@ ALGORITHMS: dict[str, tuple[Any, Any]] = {
 VERSIONS = {"python": platform.python_version(), "numpy": np.__version__,
             "scipy": scipy.__version__, "gymnasium": gym.__version__}  # fmt: skip
 
-NOT_OPTIONS = ("out", "threshold", "versions")  # what else config.json holds
+NOT_OPTIONS = ("out", "threshold", "spaces", "versions")  # what else config.json holds
 USAGE = "minipg train ALGORITHM ENV [options]\n       minipg train --resume DIR [--steps N]"
 EXAMPLES = """
   minipg train ppo CartPole-v1                    its preset; ALGORITHM --help shows the options

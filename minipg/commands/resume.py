@@ -8,8 +8,9 @@ from typing import Any
 
 from minipg.algorithms.state import State
 from minipg.commands import cli, runs
-from minipg.commands.options import VERSIONS, parser, words_of
+from minipg.commands.options import ALGORITHMS, VERSIONS, parser, words_of
 from minipg.policies.policy import Policy
+from minipg.validate import check_choice
 
 ANNEALED = {  # what falls to 0 as --steps are played
     "reinforce": ("learning_rate",),
@@ -49,8 +50,9 @@ def interrupted(
         more = 2 * config["steps"] if isinstance(config.get("steps"), int) else "N"
         raise ValueError(f"{folder}: it is finished; to train it further: {cli.called()} train "
                          f"--resume {shlex.quote(str(folder))} --steps {more}")  # fmt: skip
-    words = [str(config.get("algorithm")), str(config.get("env")), *words_of(config)]
-    args = parser().parse_args([*words, f"--out={folder}"])
+    check_choice(f"{folder}/config.json: algorithm", config.get("algorithm"), ALGORITHMS)
+    words = [config["algorithm"], *words_of(config), f"--out={folder}"]
+    args = parser().parse_args([*words, "--", str(config.get("env"))])
     if missing := sorted(set(vars(args)) - set(config)):
         raise ValueError(f"{folder}: expected a run of this version, config.json lacks {missing}")
     saved = runs.read_checkpoint(folder)

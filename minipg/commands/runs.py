@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minipg.algorithms.state import State, load_tree
-from minipg.validate import Array, check_count
+from minipg.validate import Array, check_count, check_range
 
 FORMAT = 1  # of state.npz
 KINDS: dict[str, Any] = {  # of what config.json holds and is read without the options' parser
@@ -28,8 +28,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text())
         if not isinstance(config, dict):
             raise TypeError(type(config).__name__)
-    except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{folder}: expected a run folder, got {error!r}") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{folder}: expected a run folder, got {error!r:.200} of config.json"
+                         ) from error  # fmt: skip
     module, colon, _ = str(config.get("env")).rpartition(":")
     data, here = folder.resolve(), Path.cwd()  # data, perhaps a stranger's
     path = here.joinpath(*module.split(".")).resolve()
@@ -50,7 +51,9 @@ def check_kinds(folder: Path, config: dict[str, Any], *names: str) -> None:
     """ValueError for an option of config.json that is not there, or is nothing of its kind."""
     for name in names:
         if name not in config or not isinstance(config[name], KINDS[name]):
-            raise ValueError(f"{folder}/config.json: expected {name}, got {config.get(name)!r}")
+            raise ValueError(f"{folder}/config.json: expected {name}, got {config.get(name)!r:.80}")
+        if name == "threshold" and config[name] is not None:
+            check_range(f"{folder}/config.json: {name}", config[name])
         if name in LEAST:
             check_count(f"{folder}/config.json: {name}", config[name], LEAST[name])
 
@@ -84,8 +87,8 @@ def read_table(folder: Path, size: int | None = None) -> dict[str, Array]:
         if size is not None and not data.endswith(b"\n"):
             raise ValueError("a row that state.npz ends in, it was edited")
         return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ValueError(f"{folder}: expected a run folder, got {error!r} of progress.csv"
+    except (OSError, ValueError, LookupError, TypeError, csv.Error) as error:
+        raise ValueError(f"{folder}: expected a run folder, got {error!r:.200} of progress.csv"
                          ) from error  # fmt: skip
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from minipg.algorithms.state import State, environment_state, restore_environments
 from minipg.commands import cli, progress, runs, writer
 from minipg.commands.afterword import remarks
-from minipg.commands.environments import hint, prepare, threshold_of
+from minipg.commands.environments import check_same, hint, prepare, spaces, threshold_of
 from minipg.commands.evaluate import evaluate, figures
-from minipg.commands.failures import abandon, reason
+from minipg.commands.failures import reason
 from minipg.commands.lock import hold
 from minipg.commands.options import ALGORITHMS, VERSIONS, described, parse, run_name
 from minipg.commands.resume import check_start, interrupted, note
@@ -26,6 +26,7 @@ from minipg.commands.say import summary
 from minipg.commands.until import Goal, iterations
 from minipg.policies.build import absorb_normalization
 from minipg.policies.policy_file import load_policy
+from minipg.problems.faults import abandon
 from minipg.validate import Array
 
 LENGTHS = "learning_rate", "delta", "std"  # what an algorithm calls how far it steps
@@ -52,6 +53,7 @@ def train(
     else:
         rng.bit_generator.state, began = saved["rng"], began - saved["seconds"]
         start = saved["state"]
+        check_same(args.env, runs.read_config(folder).get("spaces"), envs)
         check_start(args, policy, start)
         if not restore_environments(envs, saved["envs"]):
             start = start._replace(stream=None)
@@ -104,7 +106,13 @@ def train(
             add(state, record)
         if saved is None:
             log.create(
-                {**vars(args), "out": str(out), "threshold": threshold, "versions": VERSIONS}
+                {
+                    **vars(args),
+                    "out": str(out),
+                    "threshold": threshold,
+                    "spaces": spaces(envs),
+                    "versions": VERSIONS,
+                }
             )
         if not quiet:
             note(f"{args.algorithm} on {args.env}, seed {args.seed}: {described(args)}")
@@ -143,6 +151,8 @@ def train(
         raise ValueError(f"stopped {where}: {reason(error, f'; {go_on}', lengths)}") from error
     finally:
         log.release()
+        if not envs.unwrapped.closed:
+            envs.close()
     if not quiet:
         print(summary(args, result))
         for line in remarks(args, settings, folder / "progress.csv"):

@@ -2,26 +2,28 @@
 
 from collections.abc import Sequence
 from importlib import import_module
+from multiprocessing import active_children
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
+from gymnasium.wrappers.utils import rescale_box
 from gymnasium.wrappers.vector import (
     FlattenObservation,
     RecordEpisodeStatistics,
-    RescaleAction,
+    TransformAction,
 )
 
-from minipg.experience.guard import Guard, VectorGuard, Wrapper, raised
+from minipg.experience.guard import CheckFinite, Guard, VectorGuard
 from minipg.policies.build import policy_with
 from minipg.policies.policy import Policy
 from minipg.policies.registry import head_for
+from minipg.problems.faults import Fault, raised, within
 from minipg.validate import Array, array, check_count
 
 Envs = gym.vector.VectorEnv[Any, Any, Any]
 MOST = 65_536  # copies
-SQUARE = float(np.finfo(np.float32).max)
 
 
 def make_envs(
@@ -53,14 +55,19 @@ def make_envs(
         guards: dict[str, Any] = {}
         if alone:  # Gymnasium's own check refuses what nobody uses
             guards = {"wrappers": [Guard], "disable_env_checker": True}
-        envs = gym.make_vec(env_id, num_envs, mode, **guards, **limit, **(env_kwargs or {}))
+        others = set(active_children())
+        with within("being made", lambda: set(active_children()) - others):
+            envs = gym.make_vec(env_id, num_envs, mode, **guards, **limit, **(env_kwargs or {}))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # of the environment's own code, any
         made = f"env {env_id!r}" + (f" with {env_kwargs}" if env_kwargs else "")
         own, text = raised(error)
         text = f"being made it {text}" if own else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, Fault) else text
         raise ValueError(f"{made}: {text}") from error
+    if envs.num_envs != num_envs:
+        raise ValueError(f"env {env_id!r}: expected {num_envs} copies, it made {envs.num_envs}")
     return adapt(envs, rescale_actions)
 
 
@@ -68,45 +75,6 @@ def check_autoreset(envs: Envs) -> None:
     mode = envs.metadata.get("autoreset_mode")
     if mode != gym.vector.AutoresetMode.NEXT_STEP:
         raise ValueError(f"envs: expected next-step autoreset, got {mode}")
-
-
-class CheckFinite(Wrapper):
-    """Raises ValueError, naming environment and step, where an observation or reward is not finite,
-    or so large that float32, in which the networks compute, holds no square of it.
-
-    It stands below any normalisation, whose statistics would spread a NaN to all environments.
-    """
-
-    def __init__(self, env: Envs):
-        super().__init__(env)
-        self.steps = 0
-
-    def _check(self, name: str, value: Any) -> None:
-        array = np.asarray(value)
-        if array.dtype.kind in "biu":  # which vdot would be slow on
-            return
-        flat = array.ravel("K")
-        if not np.vdot(flat, flat) <= SQUARE:
-            bad = ~(np.abs(array) <= SQUARE**0.5).reshape(len(array), -1).all(1)
-            if bad.any():
-                i = int(bad.argmax())
-                raise ValueError(f"{name}: expected finite numbers to {SQUARE**0.5:.2g}, got "
-                                 f"{array[i]} in environment {i} at step {self.steps}"
-                                 )  # fmt: skip
-
-    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """As the environments', checked."""
-        obs, info = self.env.reset(**options)
-        self._check("observation", obs)
-        return obs, info
-
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """As the environments', checked."""
-        obs, rewards, terminated, truncated, info = self.env.step(actions)
-        self.steps += 1
-        self._check("observation", obs)
-        self._check("reward", rewards)
-        return obs, rewards, terminated, truncated, info
 
 
 def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
@@ -119,14 +87,29 @@ def adapt(envs: Envs, rescale_actions: bool = False) -> Envs:
             raise ValueError(f"observation space: expected one that flattens, got {space}")
         envs = FlattenObservation(envs)
     envs = CheckFinite(envs)
-    actions = envs.single_action_space
-    if rescale_actions:
-        if not (isinstance(actions, Box) and actions.is_bounded() and actions.dtype.kind == "f"):
-            raise ValueError(f"rescale_actions: expected a bounded Box of floating-point actions, "
-                             f"got {actions}")  # fmt: skip
-        one = np.ones(actions.shape, actions.dtype)
-        envs = RescaleAction(envs, -one, one)
-    return envs
+    return rescaled(envs) if rescale_actions else envs
+
+
+def rescaled(envs: Envs) -> Envs:
+    """The same with actions in [-1, 1], mapped onto the bounds of a Box and no farther.
+
+    ValueError where there are none, or none that its dtype can be mapped onto.
+    """
+    box = envs.single_action_space
+    if not (isinstance(box, Box) and box.is_bounded() and box.dtype.kind == "f"):
+        raise ValueError("rescale_actions: expected a bounded Box of floating-point actions, got "
+                         f"{box}")  # fmt: skip
+    low, high, one = box.low, box.high, np.ones(box.shape, box.dtype)
+    with np.errstate(all="ignore"):
+        unit, _, back = rescale_box(box, -one, one)
+        half = high.astype(np.float64) / 2 - low.astype(np.float64) / 2
+        reached = ((low, back(-one)), (high, back(one)))
+    for end, x in reached:
+        if not np.all(np.abs(x.astype(np.float64) - end) <= 0.01 * half):
+            raise ValueError(f"rescale_actions: expected bounds that [-1, 1] maps onto in "
+                             f"{box.dtype}, got {box}")  # fmt: skip
+    return TransformAction(envs, lambda actions: np.clip(back(actions), low, high),
+                           single_action_space=unit)  # fmt: skip
 
 
 def policy_for(
@@ -138,6 +121,10 @@ def policy_for(
     """Softmax for Discrete actions, one a dimension for MultiDiscrete and MultiBinary (any start
     and shape), diagonal Gaussian for Box: of registry.HEADS the first that fits; else ValueError.
     """
+    for name in ("observation", "action"):
+        space = getattr(envs, f"single_{name}_space")
+        if 0 in (space.shape or ()):
+            raise ValueError(f"{name} space: expected one that holds a number, got {space}")
     obs_size = int(np.prod(envs.single_observation_space.shape or (1,)))
     head = head_for(envs.single_action_space)
     return policy_with(head, obs_size, hidden, state_dependent_std, value_head)

@@ -1,13 +1,9 @@
 """Around an environment that nobody here wrote: what goes wrong in it is one line that names it.
 
-Guard stands around each copy, in the copy's own process; VectorGuard around all of them.
+Guard stands around each copy, in the copy's own process; VectorGuard around all of them, and
+CheckFinite around what these give.
 """
 
-import traceback
-import warnings
-from collections.abc import Callable
-from multiprocessing import TimeoutError  # not Python's own of this name
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -16,70 +12,17 @@ from gymnasium.spaces import Box, Space
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 from minipg.experience.declared import fits, shown
+from minipg.problems.faults import RESET, STEP, Fault, abandon, answered, called, closed, within
 from minipg.validate import NUMBERS, Array
 
-SECONDS = 600.0  # within which a worker process answers
-LIBRARIES = Path(gym.__file__).parent, Path(np.__file__).parent, Path(__file__).parent
-RESET = "(observation, info)"
-STEP = "(observation, reward, terminated, truncated, info)"
 FLAGS = (bool, np.bool_)
+SQUARE = float(np.finfo(np.float32).max)
 
 
 if TYPE_CHECKING:
     Wrapper = gym.vector.VectorWrapper[Any, Any, Any, Any, Any]
 else:  # which takes no parameters before Gymnasium 1.4
     Wrapper = gym.vector.VectorWrapper
-
-
-class Fault(ValueError):
-    """What an environment's own code raised, or returned that it should not."""
-
-
-def called(what: str, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    """The function's result; Fault for whatever it raises (it may even exit), Ctrl-C excepted.
-
-    The message is a text: what was raised need not be fit to leave its process. What it changes
-    of NumPy's handling of errors is put back.
-    """
-    try:
-        with np.errstate():
-            return function(*args, **more)
-    except (KeyboardInterrupt, Fault):
-        raise
-    except BaseException as error:
-        own, text = raised(error)
-        wanted = "" if own else f"; expected of reset {RESET}, of step {STEP}"
-        raise Fault(f"environment: {what} {text}{wanted}") from error
-
-
-def raised(error: BaseException) -> tuple[bool, str]:
-    """Whether a stranger's code raised it, no library's, and what it was and where, in words."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if not any(map(Path(f.filename).is_relative_to, LIBRARIES))]
-    at, text = (own or frames)[-1], " ".join(str(error).split())
-    text = f"{text[:300]} …" if len(text) > 300 else text
-    return bool(own), f"raised {type(error).__name__}: {text} ({at.filename}:{at.lineno})"
-
-
-def answered(what: str, ask: Callable[..., Any], wait: Callable[..., Any], *args: Any,
-             **more: Any) -> Any:  # fmt: skip
-    """What worker processes answer; Fault where one has died or does not answer."""
-    try:
-        ask(*args, **more)
-        return wait(timeout=SECONDS)
-    except (EOFError, ConnectionError) as error:
-        raise Fault(f"a worker process died, {type(error).__name__}") from error
-    except TimeoutError as error:
-        raise Fault(f"environment: {what} got no answer from a worker process within {SECONDS:g} s"
-                    ) from error  # fmt: skip
-
-
-def closed(what: str, close: Callable[..., Any], **more: Any) -> None:
-    """Close it; where that fails it is a warning, as nothing is lost by it."""
-    try:
-        called(what, close, **more)
-    except Fault as error:
-        warnings.warn(f"{error}: ignored", stacklevel=2)
 
 
 def check_tuple(what: str, got: Any, wanted: str) -> None:
@@ -151,11 +94,13 @@ class VectorGuard(Wrapper):
         self.space = env.observation_space
         self.guarded = type(env) in (SyncVectorEnv, AsyncVectorEnv)  # each copy is, or made by hand
 
-    def _checked(self, name: str, value: Any, kinds: str) -> Array:
-        array = np.asarray(value)
+    def _checked(self, name: str, value: Any, kinds: str, wanted: str) -> Array:
+        try:
+            array = np.asarray(value)
+        except ValueError:  # rows of unlike length
+            array = np.empty(0)
         if array.shape != (self.num_envs,) or array.dtype.kind not in kinds:
-            raise Fault(f"{name}: expected shape ({self.num_envs},), a {kinds}, got "
-                        f"{array.shape}, dtype {array.dtype}")  # fmt: skip
+            raise Fault(f"{name}: expected {self.num_envs} {wanted}, got {shown(value)}")
         return array
 
     def _observation(self, obs: Any) -> Any:
@@ -165,7 +110,7 @@ class VectorGuard(Wrapper):
         """As the environments', checked."""
         env: Any = self.env
         if isinstance(env, AsyncVectorEnv):
-            got = called("reset", answered, "reset", env.reset_async, env.reset_wait, **options)
+            got = called("reset", answered, "reset", env, **options)
         else:
             got = called("reset", env.reset, **options)
         check_tuple("reset", got, RESET)
@@ -175,14 +120,14 @@ class VectorGuard(Wrapper):
         """As the environments', checked."""
         env: Any = self.env
         if isinstance(env, AsyncVectorEnv):
-            got = called("step", answered, "step", env.step_async, env.step_wait, actions)
+            got = called("step", answered, "step", env, actions)
         else:
             got = called("step", env.step, actions)
         check_tuple("step", got, STEP)
         obs, reward, terminated, truncated, _ = got
-        return (self._observation(obs), self._checked("reward", reward, "biuf"),
-                self._checked("terminated", terminated, "b"),
-                self._checked("truncated", truncated, "b"), {})  # fmt: skip
+        return (self._observation(obs), self._checked("reward", reward, "biuf", "numbers"),
+                self._checked("terminated", terminated, "b", "booleans"),
+                self._checked("truncated", truncated, "b", "booleans"), {})  # fmt: skip
 
     def render(self) -> Any:
         """As the environments'."""
@@ -190,5 +135,53 @@ class VectorGuard(Wrapper):
 
     def close(self, **options: Any) -> None:
         """As the environments'; a failure is a warning."""
-        limit = {"timeout": SECONDS} if isinstance(self.env, AsyncVectorEnv) else {}
-        closed("close", self.env.close, **{**limit, **options})
+        if isinstance(self.env, AsyncVectorEnv):
+            closed("close", self._end_workers, **options)
+            abandon(self)
+        else:
+            closed("close", self.env.close, **options)
+
+    def _end_workers(self, **options: Any) -> None:
+        env: Any = self.env
+        with within("close", lambda: env.processes):
+            env.close(**options)
+
+
+class CheckFinite(Wrapper):
+    """Raises ValueError, naming environment and step, where an observation or reward is not finite,
+    or so large that float32, in which the networks compute, holds no square of it.
+
+    It stands below any normalisation, whose statistics would spread a NaN to all environments.
+    """
+
+    def __init__(self, env: gym.vector.VectorEnv[Any, Any, Any]):
+        super().__init__(env)
+        self.steps = 0
+
+    def _check(self, name: str, value: Any) -> None:
+        array = np.asarray(value)
+        if array.dtype.kind in "biu":  # which vdot would be slow on
+            return
+        flat = array.ravel("K")
+        if not float(np.vdot(flat, flat)) <= SQUARE:
+            size = np.abs(array.astype(np.float64))
+            bad = ~(size <= SQUARE**0.5).reshape(len(array), -1).all(1)
+            if bad.any():
+                i = int(bad.argmax())
+                raise ValueError(f"{name}: expected finite numbers to {SQUARE**0.5:.2g}, got "
+                                 f"{array[i]} in environment {i} at step {self.steps}"
+                                 )  # fmt: skip
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """As the environments', checked."""
+        obs, info = self.env.reset(**options)
+        self._check("observation", obs)
+        return obs, info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """As the environments', checked."""
+        obs, rewards, terminated, truncated, info = self.env.step(actions)
+        self.steps += 1
+        self._check("observation", obs)
+        self._check("reward", rewards)
+        return obs, rewards, terminated, truncated, info

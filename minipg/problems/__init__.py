@@ -5,6 +5,7 @@ mdp            TabularMDP: a Markov decision process from its table    E26
 entries        what a table is made of, merged and checked
 tables         where tables come from: arrays, files, environments
 ends           which states can reach an end
+faults         a stranger's code called: what goes wrong is one line
 resets         what a reset is given: seeds, and which copies
 mdp_env        a table as a Gymnasium vector environment
 lqr_problem    LQR: a linear-quadratic problem

@@ -9,7 +9,7 @@ from gymnasium.vector.utils import batch_space
 
 from minipg.problems.lqr import LQR, reward
 from minipg.problems.resets import chosen, seeded
-from minipg.validate import Array, check_count, finite_array
+from minipg.validate import Array, all_finite, check_count, finite_array
 
 
 class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
@@ -52,15 +52,24 @@ class LQRVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         return self._state.copy(), {}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
-        """One transition of each; an environment that ended before is reset instead."""
+        """One transition of each; an environment that ended before is reset instead.
+
+        ValueError for actions of another shape or not finite, and where a state or reward is not.
+        """
         lqr, resets = self.lqr, self._ended
         actions = finite_array("actions", actions, (self.num_envs, lqr.G.shape[1]))
         if np.isnan(self._state[0, 0]):
             raise ValueError("envs: expected a reset before the first step")
         gained = np.where(resets, 0.0, reward(lqr, self._state, actions))
         noise = self._normal(lqr.W, self.num_envs)
-        self._state = self._state @ lqr.F.T + actions @ lqr.G.T + noise
-        self._state[resets] = lqr.mean + self._normal(lqr.C, int(resets.sum()))
+        with np.errstate(over="ignore", invalid="ignore"):
+            state = self._state @ lqr.F.T + actions @ lqr.G.T + noise
+        state[resets] = lqr.mean + self._normal(lqr.C, int(resets.sum()))
+        if not all_finite(state):
+            raise ValueError("state: expected a finite one, left it by actions up to "
+                             f"{np.abs(actions).max():.3g}: smaller ones, or a stabler F"
+                             )  # fmt: skip
+        self._state = state
         self._steps = np.where(resets, 0, self._steps + 1)
         terminated = np.zeros(self.num_envs, bool)
         truncated = np.zeros(self.num_envs, bool)

@@ -13,12 +13,14 @@ def seeded(envs: gym.vector.VectorEnv[Any, Any, Any], seed: int | Sequence[int] 
     """Seed the one generator of all copies; a seed for each copy seeds it by all of them."""
     if seed is None:
         return
-    if isinstance(seed, Sequence | np.ndarray):
-        if len(seed) != envs.num_envs:
+    if np.ndim(seed):
+        if not isinstance(seed, Sequence | np.ndarray) or len(seed) != envs.num_envs:
             raise ValueError(f"seed: expected one for each of {envs.num_envs} copies, got {seed}")
         envs.np_random = np.random.default_rng([check_count("seed", one) for one in seed])
     else:
-        gym.vector.VectorEnv.reset(envs, seed=check_count("seed", seed))
+        one: Any = seed
+        one = one.item() if isinstance(one, np.ndarray) else one
+        gym.vector.VectorEnv.reset(envs, seed=check_count("seed", one))
 
 
 def chosen(options: dict[str, Any] | None, num_envs: int, begun: bool) -> Array:
@@ -26,6 +28,8 @@ def chosen(options: dict[str, Any] | None, num_envs: int, begun: bool) -> Array:
 
     ValueError for a mask of another shape, without a True, or of some before the first reset.
     """
+    if not isinstance(options, dict | None):
+        raise ValueError(f"options: expected a dict, got {options!r:.80}")
     mask = (options or {}).get("reset_mask")
     if mask is None:
         return np.ones(num_envs, bool)

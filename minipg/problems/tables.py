@@ -12,7 +12,8 @@ import numpy as np
 
 from minipg.files import read_npz
 from minipg.problems.entries import Entries, cleaned
-from minipg.validate import Array, array, check_shape, finite_array, reals
+from minipg.problems.faults import raised
+from minipg.validate import NUMBERS, Array, array, check_range, check_shape, finite_array, reals
 
 
 def of_arrays(
@@ -72,19 +73,27 @@ def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
         except (Exception, SystemExit) as error:  # of the environment's own code, any
             raise ValueError("env: expected an environment with a table, as FrozenLake-v1, got "
                              f"{type(error).__name__}: {error}") from error  # fmt: skip
-    table = getattr(env.unwrapped, "P", None)
-    start = getattr(env.unwrapped, "initial_state_distrib", None)
+    if not isinstance(env, gym.Env):
+        raise ValueError(f"env: expected an environment or its name, got {env!r:.80}")
+    try:
+        return _of_table(env.unwrapped)
+    except ValueError:
+        raise
+    except Exception as error:  # of the environment's own code, any
+        raise ValueError("env: expected P[state][action] and initial_state_distrib, reading them "
+                         f"{raised(error)[1]}") from error  # fmt: skip
+
+
+def _of_table(env: Any) -> tuple[Entries, Array, int]:
+    table, start = getattr(env, "P", None), getattr(env, "initial_state_distrib", None)
     if not isinstance(table, Mapping | Sequence) or not len(table) or start is None:
         raise ValueError("env: expected a table P and initial_state_distrib, as FrozenLake-v1 has, "
-                         f"{env.unwrapped} lacks them")  # fmt: skip
+                         f"{env} lacks them")  # fmt: skip
     keys = list(table) if isinstance(table, Mapping) else list(range(len(table)))
     place = {key: i for i, key in enumerate(keys)}  # of initial_state_distrib
     if place.keys() == set(range(len(keys))):
         place = {key: key for key in keys}
-    try:
-        num_actions = max(len(table[key]) for key in keys)
-    except TypeError as error:
-        raise ValueError(f"env: expected P[state][action], got {error}") from error
+    num_actions = max(len(table[key]) for key in keys)
 
     def rows() -> Iterator[tuple[int, int, float, float, bool]]:
         for key in keys:
@@ -94,7 +103,8 @@ def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
                         raise LookupError
                     for outcome in outcomes:
                         p, s2, r, end = outcome
-                        yield place[key] * num_actions + a, place[s2], float(p), float(r), bool(end)
+                        yield (place[key] * num_actions + a, place[s2], check_range("p", p),
+                               check_range("r", r), _flag(end))  # fmt: skip
                 except (TypeError, ValueError, LookupError) as error:
                     raise ValueError(
                         f"env: expected P[state][action], actions 0 … {num_actions - 1}, lists of "
@@ -106,6 +116,13 @@ def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
     found = np.fromiter(rows(), kinds)  # one by one: a P made on demand may be large
     entries = Entries(*(found[name] for name in Entries._fields))
     return entries, finite_array("start", start, (len(keys),)), num_actions
+
+
+def _flag(end: Any) -> bool:
+    """True or False, or 1 or 0; ValueError for anything else."""
+    if not isinstance(end, (*NUMBERS, np.bool_)) or end not in (0, 1):
+        raise ValueError
+    return bool(end)
 
 
 def _items(table: Any) -> Iterable[tuple[Any, Any]]:
