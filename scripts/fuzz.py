@@ -54,7 +54,7 @@ def case(seed: int, root: str, number: int) -> tuple[int, str, str, str]:
 
 def prepare() -> None:
     """A process of cases: a worker that never answers is waited for a moment only."""
-    faults.SECONDS = 5.0
+    faults.SECONDS = 15.0  # time enough to begin on a busy machine
     warnings.simplefilter("ignore")
 
 

@@ -20,7 +20,7 @@ from minipg.policies.build import policy_with
 from minipg.policies.policy import Policy
 from minipg.policies.registry import head_for
 from minipg.problems.faults import Fault, raised, within
-from minipg.validate import Array, array, check_count
+from minipg.validate import Array, array, check_choice, check_count
 
 Envs = gym.vector.VectorEnv[Any, Any, Any]
 MOST = 65_536  # copies
@@ -43,6 +43,8 @@ def make_envs(
     whatever the environment raises on being made.
     """
     num_envs = check_count("num_envs", num_envs, 1, MOST)
+    if mode is not None:
+        check_choice("mode", mode, ("sync", "async"))
     limit: dict[str, Any] = {}
     if max_episode_steps is not None:
         limit = {"max_episode_steps": check_count("max_episode_steps", max_episode_steps, 1)}
@@ -65,6 +67,8 @@ def make_envs(
         own, text = raised(error)
         text = f"being made it {text}" if own else f"{type(error).__name__}: {error}"
         text = str(error) if isinstance(error, Fault) else text
+        if mode == "async" and not own:
+            text += "; --mode sync may say more" * ("--mode sync" not in text)
         raise ValueError(f"{made}: {text}") from error
     if envs.num_envs != num_envs:
         raise ValueError(f"env {env_id!r}: expected {num_envs} copies, it made {envs.num_envs}")

@@ -28,7 +28,7 @@ def words(rng: np.random.Generator, draw: int) -> list[str]:
     line += ["--normalize-observations"] * bool(rng.random() < 0.2)
     line += ["--normalize-rewards"] * bool(rng.random() < 0.2)
     line += ["--mode=sync"] * bool(rng.random() < 0.3)
-    line += ["--mode=async"] * bool(rng.random() < 0.03)
+    line += ["--mode=async"] * bool(rng.random() < 0.05)
     return line
 
 

@@ -24,7 +24,7 @@ REFUSAL = re.compile(
     r"stopped .*(raised|expected)|argument .*expected|interrupted|needs |take another|"
     r"cannot be |is held|no column|nothing to draw|out of memory|Errno|not allowed with|"
     r"must be of the form|expected a run (folder|in which)|sums to|is named my_module:ID|"
-    r"diverged: a smaller"
+    r"diverged: a smaller|--mode sync may say"
 )
 
 
