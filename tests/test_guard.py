@@ -1,10 +1,12 @@
 """An environment that does not keep to what it declared: one line names what, by whom, and how."""
 
+import importlib
 import io
 import multiprocessing
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -17,6 +19,7 @@ from minipg.experience.declared import fits
 from minipg.experience.environments import adapt, make_envs, policy_for, to_env
 from minipg.problems import faults
 
+ROOT = Path(__file__).parents[1]
 DEEP = Dict({"a": Discrete(3), "b": Tuple([Box(-1, 1, (2,)), MultiDiscrete([2, 2])])})
 BOX = Box(-1, 1, (3,))
 
@@ -475,3 +478,10 @@ def test_frames_that_cannot_be_timed_are_refused_before_an_episode(
     error = capsys.readouterr().err.splitlines()[-1]
     assert message in error
     assert not film.exists()
+
+
+def test_each_planted_fault_of_ours_has_its_place(monkeypatch):
+    """Else scripts/plant.py, which takes an hour, is the first to notice."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    for fault in importlib.import_module("fuzzing.planted").PLANTED:
+        assert (ROOT / fault.path).read_text().count(fault.right) == 1, fault.what

@@ -101,7 +101,8 @@ RETURNED = {
     "reward complex": part(1, lambda x: 1j), "reward object": part(1, lambda x: Odd()),
     "terminated None": part(2, lambda x: None), "terminated text": part(2, lambda x: "yes"),
     "terminated (1,)": part(2, lambda x: np.array([True])), "truncated 2": part(3, lambda x: 2),
-    "truncated NaN": part(3, lambda x: np.nan), "three of them": lambda x: x[:3],
+    "truncated NaN": part(3, lambda x: np.nan),
+    "three of them": lambda x: x[:3],
     "six of them": lambda x: (*x, None), "nothing": lambda x: None,
 }  # fmt: skip
 
@@ -121,6 +122,7 @@ HARMLESS = {  # a run goes on
     "is slow": doing(lambda: time.sleep(0.03)),
     "goes elsewhere": doing(lambda: os.chdir("/")),
     "seeds the world": doing(lambda: np.random.seed(0)),  # noqa: NPY002
+    "takes stdout": doing(lambda: setattr(sys, "stdout", None)),
     "sets np.seterr": doing(lambda: np.seterr(all="raise")),
     "reward of whole numbers": part(1, lambda x: 1), "reward True": part(1, lambda x: True),
     "reward in single precision": part(1, np.float32),

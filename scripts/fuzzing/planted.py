@@ -15,17 +15,19 @@ class Planted(NamedTuple):
 GUARD, ENVIRONMENTS = "minipg/experience/guard.py", "minipg/experience/environments.py"
 DECLARED, TRAIN = "minipg/experience/declared.py", "minipg/commands/train.py"
 WRITER, RESUME = "minipg/commands/writer.py", "minipg/commands/resume.py"
-CLI = "minipg/commands/cli.py"
+CLI, FAULTS = "minipg/commands/cli.py", "minipg/problems/faults.py"
 PLANTED = [
-    Planted("what an environment raises is not told", GUARD,
+    Planted("what an environment raises is not told", FAULTS,
             "    except BaseException as error:\n        own, text",
             "    except ArithmeticError as error:\n        own, text"),
-    Planted("an exit is no exception", GUARD,
+    Planted("an exit is no exception", FAULTS,
             "    except BaseException as error:\n        own, text",
             "    except Exception as error:\n        own, text"),
-    Planted("NumPy's errors stay as an environment set them", GUARD, "with np.errstate():",
+    Planted("NumPy's errors stay as an environment set them", FAULTS, "with np.errstate():",
             "if True:"),
-    Planted("a close that raises stops the command", GUARD, "        called(what, close, **more)\n",
+    Planted("standard streams stay as an environment left them", FAULTS,
+            "        sys.stdout, sys.stderr = streams\n", "        pass\n"),
+    Planted("a close that raises stops the command", FAULTS, "        called(what, close, **more)\n",
             "        close(**more)\n"),
     Planted("observations are anything", DECLARED, "    if isinstance(space, Box):\n",
             "    return True\n    if isinstance(space, Box):\n"),
@@ -45,7 +47,7 @@ PLANTED = [
             "return obs if self.guarded else checked(self.space, obs)", "return obs"),
     Planted("copies that step themselves end in any way", GUARD,
             "array.shape != (self.num_envs,) or array.dtype.kind not in kinds", "False"),
-    Planted("numbers need not be finite", ENVIRONMENTS, "if not np.vdot(flat, flat) <= SQUARE:",
+    Planted("numbers need not be finite", GUARD, "if not float(np.vdot(flat, flat)) <= SQUARE:",
             "if False:"),
     Planted("what is raised in making one comes out", ENVIRONMENTS,
             "    except BaseException as error:  # of", "    except ImportError as error:  # of"),
