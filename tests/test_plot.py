@@ -265,8 +265,9 @@ def test_each_algorithm_s_kl_is_in_units_of_its_own_delta(tmp_path):
 def test_the_pictures_of_estimators_keep_their_labels_on_the_page(tmp_path, monkeypatch, words):
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
-    np.savez(tmp_path / "table.npz", start=[1.0, 0.0], gamma=0.9,
-             transition=np.full((2, 2, 2), 0.5), reward=[[0.0, 1.0], [2.0, 5.0]])  # fmt: skip
+    np.savez(tmp_path / "table.npz", start=[1.0, 0.0], gamma=0.9, terminal=[False, True],
+             transition=np.tile([0.0, 1.0], (2, 2, 1)),
+             reward=[[0.0, 1.0], [2.0, 5.0]])  # fmt: skip
     out = tmp_path / "picture.png"
     assert estimators.main([str(tmp_path / "table.npz"), "--plot", str(out), *words]) == 0
     (figure,) = drawn

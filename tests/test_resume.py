@@ -797,13 +797,13 @@ def test_the_mean_of_the_last_hundred_episodes(iterations, algorithm, cut):
 def test_until_stops_at_the_first_iteration_that_is_there_also_when_resumed(
     tmp_path, capsys, algorithm
 ):
-    words = [algorithm, *TO, "--steps", "1e5", "--until", "80"]
+    words = [algorithm, *TO, "--steps", "1e5", "--until", "40"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert train.main([*words, "--out", str(whole)]) == 0
     out = capsys.readouterr().out
-    assert "; --until 80 reached\n" in out
+    assert "; --until 40 reached\n" in out
     columns = runs.read_run(whole)[1]
-    goal, last = until.Goal(algorithm, 80.0, []), len(columns["episodes"]) - 1
+    goal, last = until.Goal(algorithm, 40.0, []), len(columns["episodes"]) - 1
     for i in range(last + 1):
         goal.add({name: columns[name][i] for name in ("episodes", "mean_return")})
         assert goal.reached == (i == last)
@@ -815,7 +815,7 @@ def test_until_stops_at_the_first_iteration_that_is_there_also_when_resumed(
     capsys.readouterr()
     assert train.main(["--resume", str(cut), "--steps", str(more)]) == 0
     out, error = capsys.readouterr()
-    assert "--until 80 was reached; from here without it" in error
+    assert "--until 40 was reached; from here without it" in error
     assert "--until" not in out
     assert json.loads((cut / "config.json").read_text())["until"] is None
     assert runs.read_run(cut)[1]["env_steps"][-1] >= more
