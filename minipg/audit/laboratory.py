@@ -77,8 +77,9 @@ class Laboratory(Windows):
         c, rows = self.chain, self.listed[0]
         return (c.terminated + 2 * c.truncated + 4 * c.reset)[rows]
 
-    def possible(self, steps: int) -> float:
-        return chain.count(self.chain, steps)
+    @property
+    def possible(self) -> float:
+        return chain.count(self.chain, self.steps)
 
     def window(self, i: int) -> Window:
         c, rows = self.chain, self.listed[0][:, i]

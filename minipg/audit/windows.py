@@ -49,8 +49,9 @@ class Windows(ABC):
     def ratios(self, i: int) -> Array:
         """Π π/μ over the i-th window's rows up to each (L,), μ being who acted."""
 
+    @property
     @abstractmethod
-    def possible(self, steps: int) -> float:
+    def possible(self) -> float:
         """How many windows of so many rows there are."""
 
     @property
