@@ -35,15 +35,17 @@ def checked(own: Own, lab: Windows) -> Own:
     """The same; ValueError where truth and scores are not of the same parameters."""
     truth, by_scores = array(own.truth), lab.truth_by(own.scores)
     if truth.shape == by_scores.shape:
-        off = float(np.linalg.norm(truth - by_scores) / max(np.linalg.norm(by_scores), 1e-300))
+        off = float(
+            np.linalg.norm(truth - by_scores) / max(float(np.linalg.norm(by_scores)), 1e-300)
+        )
         if off <= AGREE:
             return own
         got = f"one off by {off:.2g} of its length"
     else:
         got = f"shape {truth.shape}, where scores have {by_scores.shape}"
     raise ValueError(
-        f"own.truth: expected the gradient in the parameters of own.scores, got {got}: both through "
-        "the same network, in the same order"
+        f"own.truth: expected the gradient in the parameters of own.scores, got {got}: both "
+        "through the same network, in the same order"
     )
 
 

@@ -55,11 +55,12 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
     state, action = np.divmod(mdp.row[k], mdp.num_actions)
     ended = mdp.terminated[k] | (clock + 1 == limit)
     goes_on = (clock + 1) * states + mdp.next_state[k]
-    ends_in = {"apart": begin, "next_step": limit * states + mdp.next_state[k], "same_step": begin}
-    of_entry = [clock * states + state, np.where(ended, ends_in[autoreset], goes_on),
+    ends_in = limit * states + mdp.next_state[k] if autoreset == "next_step" else begin
+    none = np.zeros(len(k), bool)
+    of_entry = [clock * states + state, np.where(ended, ends_in, goes_on),
                 pi.ravel()[mdp.row[k]] * mdp.prob[k], state, action, mdp.next_state[k],
                 mdp.next_state[k], mdp.reward[k], mdp.terminated[k],
-                (clock + 1 == limit) & ~mdp.terminated[k], clock, np.zeros(len(k), bool)]  # fmt: skip
+                (clock + 1 == limit) & ~mdp.terminated[k], clock, none]  # fmt: skip
     if autoreset == "same_step":  # a row for each start of what follows
         often = np.where(ended, len(starts), 1)
         again = np.repeat(np.arange(len(k)), often)
@@ -82,12 +83,12 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
     possible = np.flatnonzero(columns[2] > 0)
     order = possible[np.argsort(columns[0][possible], kind="stable")]
     columns = [x[order] for x in columns]
-    return Chain(*columns, first=np.searchsorted(columns[0], np.arange(begin + 2)))
+    return Chain(*columns, np.searchsorted(columns[0], np.arange(begin + 2)))
 
 
 def count(c: Chain, steps: int) -> float:
     """How many windows of so many rows there are."""
-    ways = np.ones(len(c.first) - 1)
+    ways: Array = np.ones(len(c.first) - 1)
     for _ in range(steps):
         ways = np.bincount(c.source, ways[c.target], len(ways))
     return float(ways[-1])
@@ -125,7 +126,8 @@ def drawn(c: Chain, steps: int, number: int, rng: np.random.Generator) -> tuple[
 
 def visits(c: Chain, steps: int) -> Array:
     """How often a window holds each row of the chain (E,), expected."""
-    alive, often = np.zeros(len(c.first) - 1), np.zeros(len(c.source))
+    alive: Array = np.zeros(len(c.first) - 1)
+    often = np.zeros(len(c.source))
     alive[-1] = 1
     for _ in range(steps):
         now = alive[c.source] * c.chance

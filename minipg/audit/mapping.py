@@ -59,7 +59,9 @@ def _left_out(start: int, extra: int) -> str:
     return f"leaving out {' and '.join(parts)} numbers (a critic's?)"
 
 
-def guess(windows: Sequence[Readings], gradients: Sequence[Array], policy: Policy) -> Mapping | None:
+def guess(
+    windows: Sequence[Readings], gradients: Sequence[Array], policy: Policy
+) -> Mapping | None:
     """The first by which every gradient (Q,) is made of its window's scores; None where none is."""
     for mapping in mappings(policy, len(gradients[0])):
         left = size = 0.0

@@ -19,7 +19,7 @@ from minipg.audit.windows import Windows
 from minipg.validate import Array, array
 
 WINDOWS = 12  # by whose values a formula is named
-SIZES, DRAWN = (2, 16, 128), 400  # rows of the trend; above so many windows, so many are drawn
+SIZES, DRAWN = (2, 16, 128), 500  # rows of the trend; above so many windows, so many are drawn
 
 Told = Callable[[int, int], object]  # (asked, of how many): the cost, before it is paid
 
@@ -44,12 +44,12 @@ def run(
     total, done = lab.count + sum(one.count for one in labs), 0
     told(0, total)
 
-    def every(asked: Asked, of: Windows) -> Array:
-        """What it says of each window (N, …)."""
+    def every(asked: Asked, windows: list[Window]) -> Array:
+        """What it says of each (N, …)."""
         nonlocal done
         rows = []
-        for i in range(of.count):
-            rows.append(asked.raw(of.window(i)))
+        for w in windows:
+            rows.append(asked.raw(w))
             done += 1
             told(done, total)
         if len({row.shape for row in rows}) > 1:
@@ -61,7 +61,8 @@ def run(
     picked = [(part, k) for part in (lab, short) for k in telling(part)[: WINDOWS // 2]]
     windows = [part.window(k) for part, k in picked]
     first = [asked.raw(w) for w in windows]
-    raw = every(asked, lab)
+    listed = lab.windows()
+    raw = every(asked, listed)
     _refuse_state(asked, windows, first, raw, [k for part, k in picked if part is lab])
     probes = [Probe(w, None if asked.of_rows else own.scores(w),
                     None if asked.of_rows else own.entropy(w), part.advantages(k), part.ratios(k))
@@ -77,9 +78,9 @@ def run(
         asked = replace(asked, index=mapping.index)
         first = [g[mapping.index] for g in first]
     named = identify(known, first)
-    trend = tuple(_figures(asked, one, every(asked, one), own, one.truth_by(own.scores))
-                  for one in labs)  # fmt: skip
-    figures = _figures(asked, lab, raw, own, array(own.truth))
+    trend = tuple(_figures(asked, one, some, every(asked, some), one.truth_by(own.scores))
+                  for one in labs for some in [one.windows()])  # fmt: skip
+    figures = _figures(asked, lab, listed, raw, array(own.truth))
     return reported(figures, named=named, trend=trend, after=mapping.words)
 
 
@@ -89,14 +90,15 @@ def other_size(lab: Windows, rows: int, drawn: int) -> Windows:
     return whole if whole.possible <= drawn else replace(whole, drawn=drawn)  # type: ignore
 
 
-def _figures(asked: Asked, lab: Windows, raw: Array, own: Own, truth: Array) -> Figures:
+def _figures(
+    asked: Asked, lab: Windows, windows: list[Window], raw: Array, truth: Array
+) -> Figures:
     """Of what it said of each window."""
-    windows = [lab.window(i) for i in range(lab.count)]
     estimates = np.array([asked.gradient(w, x) for w, x in zip(windows, raw, strict=True)])
     if not lab.drawn:
         return exactly(lab.steps, estimates, lab.weight, truth)
-    right = np.array([lab.right(i) @ array(own.scores(w)) for i, w in enumerate(windows)])
-    return from_drawn(lab.steps, estimates, right, truth)
+    right = [lab.right(i, w) @ array(asked.own.scores(w)) for i, w in enumerate(windows)]
+    return from_drawn(lab.steps, estimates, np.array(right), truth)
 
 
 def _refuse_state(

@@ -4,7 +4,7 @@ Axes: K formulas, R numbers of a window that are compared.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from minipg.audit.window import Window
 from minipg.validate import Array
 
 FAMILIES = 8  # of the nearest formulas, so many are searched with each way to fit
+ROUNDED = 1e-5  # so near to few digits λ is those, if they fit
 LAMBDA = re.compile(r"λ = [\d.e+-]+")
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -38,9 +39,9 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
     return named
 
 
-def _found(known: Library, ys: list[Array]) -> list[float]:
+def _found(known: Library, ys: list[Array]) -> Iterator[float]:
     """Values of λ worth a comparison: each family's best, and what it may be a rounding of."""
-    lams: list[float] = []
+    tried: set[float] = set()
     for fit in (fitted, clipped):
         nearest: dict[Formula, int] = {}
         for k in np.argsort(fit(known.windows, ys)[0]):
@@ -51,9 +52,13 @@ def _found(known: Library, ys: list[Array]) -> list[float]:
             if len(nearest) == FAMILIES:
                 break
         for k in nearest.values():
-            if (lam := _best(known, known.names[k], ys, fit)) is not None:
-                lams += [round(lam, 2), round(lam, 3), round(lam, 4), lam]
-    return list(dict.fromkeys(x for x in lams if 0 < x < 1))
+            if (lam := _best(known, known.names[k], ys, fit)) is None:
+                continue
+            near = (round(lam, digits) for digits in (2, 3, 4))
+            for some in (next((x for x in near if abs(x - lam) < ROUNDED), lam), lam):
+                if 0 < some < 1 and some not in tried:
+                    tried.add(some)
+                    yield some
 
 
 def _best(known: Library, formula: Formula, ys: list[Array], fit: Fit) -> float | None:
@@ -77,7 +82,7 @@ def _best(known: Library, formula: Formula, ys: list[Array], fit: Fit) -> float 
             low, a, fa = a, b, fb
             b = low + GOLDEN * (high - low)
             fb = off(b)
-        if step == 14 and min(fa, fb) > 0.1 * first:
+        if step == 9 and min(fa, fb) > 0.3 * first:  # λ is known to 0.01 by now
             return None
     return (low + high) / 2
 
@@ -90,9 +95,9 @@ def _one(known: Library, i: int, formula: Formula, lam: float) -> Array:
                if formula.summed.endswith(way.words))  # fmt: skip
     w = way.window
     summed = formula.summed.removesuffix(f", {way.words}") if way.words else formula.summed
-    parts = {LAMBDA.sub("λ", part.name): part.values
-             for part in advantages(w, known.gamma, (lam,))}  # fmt: skip
-    x = parts[LAMBDA.sub("λ", summed)]
+    family = LAMBDA.sub("λ", summed)
+    x = next(part.values for part in advantages(w, known.gamma, (lam,))
+             if LAMBDA.sub("λ", part.name) == family)  # fmt: skip
     psi = next(p.values for p in normalisations(w, x) if p.name == formula.normalised)
     share = next(p.values for p in reductions(w) if p.name == formula.reduced)
     kept = np.ones(len(w.t)) if formula.discounted else known.gamma**w.t

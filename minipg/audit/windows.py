@@ -7,8 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 
-import numpy as np
-
 from minipg.audit.window import Window
 from minipg.policies.policy import Policy
 from minipg.validate import Array
@@ -77,15 +75,19 @@ class Windows(ABC):
         """N."""
         return len(self.weight)
 
+    def windows(self) -> list[Window]:
+        """Each."""
+        return [self.window(i) for i in range(self.count)]
+
     @cached_property
     def truth(self) -> Array:
         """E Σ_rows γ^t A^π ∇log π (P,), in the laboratory policy's own parameters."""
         _, tape = self.policy.forward(self.theta, self.points)
         return self.policy.vjp(self.theta, tape, self.head_truth)
 
-    def right(self, i: int) -> Array:
+    def right(self, i: int, window: Window) -> Array:
         """What right code makes of the i-th window's rows, γ^t A^π (L,), weighted by its ratios."""
-        return self.gamma ** self.window(i).t * self.advantages(i) * self.ratios(i)
+        return self.gamma**window.t * self.advantages(i) * self.ratios(i)
 
     def scores(self, window: Window) -> Array:
         """∇log π of each row (L, P)."""
