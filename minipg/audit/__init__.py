@@ -5,7 +5,7 @@ window      one window of a stream as real code sees it
 chain       a stream of a table's episodes, every row that it may have, with resets
 windows     what every laboratory is
 laboratory  a small table whose every window is listed, its truth
-plant       the same of continuous actions, by quadrature
+quadratic   the same of continuous actions, by quadrature
 grammar     formulas as choices of ingredients
 resets      what they say of windows with resets, and what code that does not know them says
 language    the same for losses of language models
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from minipg.audit.language import Responses as Responses
     from minipg.audit.naming import Named as Named
-    from minipg.audit.plant import Plant as Plant, plant as plant
+    from minipg.audit.quadratic import Plant as Plant, plant as plant
     from minipg.audit.readings import Probe as Probe, library as library
     from minipg.audit.report import Report as Report
     from minipg.audit.running import run as run

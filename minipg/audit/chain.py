@@ -83,7 +83,7 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
     possible = np.flatnonzero(columns[2] > 0)
     order = possible[np.argsort(columns[0][possible], kind="stable")]
     columns = [x[order] for x in columns]
-    return Chain(*columns, np.searchsorted(columns[0], np.arange(begin + 2)))
+    return Chain(*columns, np.searchsorted(columns[0], np.arange(begin + 2)))  # type: ignore
 
 
 def count(c: Chain, steps: int) -> float:

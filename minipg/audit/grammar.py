@@ -52,6 +52,11 @@ def _later(x: Array) -> Array:
     return np.append(x[1:], x[-1:])
 
 
+def _before(x: Array) -> Array:
+    """x of the row before (L,), False for the first."""
+    return np.append(False, x[:-1])
+
+
 def advantages(w: Window, gamma: float, lams: tuple[float, ...]) -> Iterator[Part]:
     """GAE and N steps from a critic, with the right endings and with those of published code."""
     v, v2, end, last = w.values, w.next_values, w.terminated, w.last
@@ -72,7 +77,13 @@ def advantages(w: Window, gamma: float, lams: tuple[float, ...]) -> Iterator[Par
             (delta(np.where(end & ~last, 0, v2)), cuts, (3, 32)),
         "the next row's V": (delta(np.where(end, 0, on_stream)), cuts, (4, 31)),
         "V of the state before the action": (delta(np.where(end, 0, v)), cuts, (4,)),
-        "done shifted by one": (delta(np.where(_later(end), 0, v2)), _later(cuts) | last, (5,)),
+        "done of the next row": (delta(np.where(_later(end), 0, v2)), _later(done) | last, (5,)),
+        "done of the next row, truncation treated as termination":
+            (delta(np.where(_later(done), 0, v2)), _later(done) | last, (1, 5)),
+        "done of the row before":
+            (delta(np.where(_before(end), 0, v2)), _before(done) | last, (5,)),
+        "done of the row before, truncation treated as termination":
+            (delta(np.where(_before(done), 0, v2)), _before(done) | last, (1, 5)),
         "the window's last value twice":
             (delta(np.where(end, 0, v2) * (1 + (last & ~end))), cuts, (6,)),
         "nothing bootstrapped at the window's end":

@@ -18,10 +18,10 @@ INSIDE = 1e-5  # relative: float32's rounding, far below what another order leav
 
 
 class Mapping(NamedTuple):
-    """Ours are their numbers [index] (P,), after what the words say was done; empty: as it is."""
+    """Ours are their numbers [places] (P,), after what the words say was done; empty: as it is."""
 
     words: str
-    index: Array
+    places: Array
 
 
 def mappings(policy: Policy, count: int) -> Iterator[Mapping]:
@@ -66,7 +66,7 @@ def guess(
     for mapping in mappings(policy, len(gradients[0])):
         left = size = 0.0
         for one, gradient in zip(windows, gradients, strict=True):
-            g = gradient[mapping.index]
+            g = gradient[mapping.places]
             basis = np.eye(len(g)) if one.basis is None else one.basis
             left += float(((g - basis @ (basis.T @ g)) ** 2).sum())
             size += float(g @ g)

@@ -69,14 +69,14 @@ def run(
               for w, (part, k) in zip(windows, picked, strict=True)]  # fmt: skip
     known = library(probes, lab.gamma)
     mapping = Mapping("", np.arange(len(array(own.truth))))
-    if not asked.of_rows and not (theirs and len(first[0]) == len(mapping.index)):
+    if not asked.of_rows and not (theirs and len(first[0]) == len(mapping.places)):
         found = None if theirs else guess(known.windows, first, lab.policy)
-        if found is None and len(first[0]) != len(mapping.index):
+        if found is None and len(first[0]) != len(mapping.places):
             raise ValueError(f"estimate: expected shape {np.shape(own.truth)}, or one a row, got "
-                             f"{first[0].shape}, none of which are a gradient's in ours")  # fmt: skip
+                             f"{first[0].shape}, no part of which is such a gradient")  # fmt: skip
         mapping = found or mapping
-        asked = replace(asked, index=mapping.index)
-        first = [g[mapping.index] for g in first]
+        asked = replace(asked, index=mapping.places)
+        first = [g[mapping.places] for g in first]
     named = identify(known, first)
     trend = tuple(_figures(asked, one, some, every(asked, some), one.truth_by(own.scores))
                   for one in labs for some in [one.windows()])  # fmt: skip
