@@ -146,8 +146,7 @@ REFUSED = [
     (11, LAKE, lambda w: kept(exactly)(w) * np.exp(w.log_prob - w.log_prob[::-1])),
     (17, PLANT, lambda w: np.append((kept(of_plant)(w) @ PLANT.scores(w))[:4], [0, 0])),
     (18, PLANT, of_one_dimension),
-    (20, LAKE, lambda w: (np.ones((len(w.t), 1)) * kept(lambda w: gae(w) ** 2)(w)).sum(1)),
-    (20, LAKE, lambda w: (kept(exactly)(w)[:, None] + np.zeros(len(w.t))).sum(0)),
+    (20, LAKE, lambda w: (kept(gae)(w)[:, None] + np.zeros(len(w.t))).sum(0)),
     (28, ACTED, lambda w: kept(exactly)(w) * np.cumprod(ratio(w)) * ratio(w)),
 ]  # fmt: skip
 
@@ -175,7 +174,9 @@ def test_right_code_is_unbiased_under_every_autoreset(lab, lam):
         return GAMMA**w.t * psi
 
     report = run(right, dataclasses.replace(LABS[lab], values=values), sizes=())
-    assert str(report).startswith(f"unbiased: GAE λ = {lam:g} | summed\n"), str(report)
+    assert str(report).startswith("unbiased: ")
+    assert f": GAE λ = {lam:g} | summed\n" in str(report)  # λ = 1 is 3 steps at this limit
+    assert not report.named.readings[0].pitfalls
     report.assert_unbiased()
 
 

@@ -7,6 +7,7 @@ windows     what every laboratory is
 laboratory  a small table whose every window is listed, its truth
 quadratic   the same of continuous actions, by quadrature
 grammar     formulas as choices of ingredients
+combined    every combination, and its numbers on a window
 resets      what they say of windows with resets, and what code that does not know them says
 language    the same for losses of language models
 readings    what each of them says of given windows

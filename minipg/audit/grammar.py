@@ -6,7 +6,6 @@ Axes: L rows of a window, K formulas.
 """
 
 from collections.abc import Iterator
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -172,26 +171,3 @@ def reductions(w: Window) -> Iterator[Part]:
         "mean over each episode's steps, then episodes", 1 / length[w.episode] / episodes, (40,)
     )
     yield Part("divided by the longest episode", np.full(count, 1 / length.max() / episodes), (40,))
-
-
-def formulas(
-    w: Window, gamma: float, lams: tuple[float, ...] = LAMBDAS, advantage: Array | None = None
-) -> tuple[list[Formula], Array]:
-    """Every reading of the grammar and its c (K, L) on the window, always in the same order.
-
-    advantage (L,): the exact A^π of the rows, where a table knows it.
-    """
-    names, rows, none = [], [], Part("", np.zeros(len(w.rewards)))
-    kinds = [(x, b) for x in returns(w, gamma) for b in baselines(w, x.values)]
-    kinds += [(x, none) for x in advantages(w, gamma, lams)]
-    kinds += [(Part("A exact", advantage), none)] if advantage is not None else []
-    discounts = Part("", gamma**w.t), Part("γ^t dropped", np.ones(len(w.t)), (8,))
-    factors = list(reductions(w))
-    for x, b in kinds:
-        for psi in normalisations(w, x.values - b.values):
-            for d, f in product(discounts, factors):
-                parts = (x, b, psi, d, f)
-                pitfalls = tuple(number for part in parts for number in part.pitfalls)
-                names.append(Formula(x.name, b.name, psi.name, d.name, f.name, pitfalls))
-                rows.append(psi.values * d.values * f.values)
-    return names, np.array(rows)

@@ -86,7 +86,8 @@ def _of_windows(
         right = way[0].words == ""
         if not right and all(_alike(one, own[0]) for one, own in zip(way, ways, strict=True)):
             continue
-        said = [seen(one, gamma, lams, p.advantage) for one, p in zip(way, probes, strict=True)]
+        said = [seen(one, gamma, lams, p.advantage, one is way[0])
+                for one, p in zip(way, probes, strict=True)]  # fmt: skip
         differs = np.ones(len(said[0][0]), bool)
         if not right:
             differs = np.any([(c != own[0]).any(1) for (_, c), own in zip(said, cs, strict=True)],

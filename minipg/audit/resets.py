@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.audit.grammar import Formula, formulas
+from minipg.audit.combined import formulas
+from minipg.audit.grammar import Formula
 from minipg.audit.window import Window
 from minipg.validate import Array
 
@@ -33,11 +34,12 @@ def ways_to_see(w: Window) -> list[Seen]:
             Seen("the next episode's first V after an end", (31,), returned, kept)]  # fmt: skip
 
 
-def seen(one: Seen, gamma: float, lams: tuple[float, ...],
-         advantage: Array | None) -> tuple[list[Formula], Array]:  # fmt: skip
-    """Every reading of the window seen so, and its c (K, L) on all its rows."""
+def seen(
+    one: Seen, gamma: float, lams: tuple[float, ...], advantage: Array | None, named: bool
+) -> tuple[list[Formula], Array]:
+    """Every reading of the window seen so, and its c (K, L) on all its rows; names if named."""
     own = None if advantage is None else advantage[one.kept]
-    names, c = formulas(one.window, gamma, lams, own)
+    names, c = formulas(one.window, gamma, lams, own, named)
     whole = np.zeros((len(c), len(one.kept)))
     whole[:, one.kept] = c
     if not one.words:
