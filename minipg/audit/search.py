@@ -11,7 +11,7 @@ import numpy as np
 from minipg.audit.grammar import Formula, advantages, normalisations, reductions
 from minipg.audit.naming import Fit, Named, clipped, compared, fitted, on_grid
 from minipg.audit.readings import Library, Readings, library, projected
-from minipg.audit.resets import ways_to_see
+from minipg.audit.resets import Seen, ways_to_see
 from minipg.audit.window import Window
 from minipg.validate import Array
 
@@ -41,6 +41,8 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
 
 def _found(known: Library, ys: list[Array]) -> Iterator[float]:
     """Values of λ worth a comparison: each family's best, and what it may be a rounding of."""
+    half = known._replace(windows=known.windows[::2], probes=known.probes[::2])  # are enough
+    ways = [ways_to_see(probe.window) for probe in half.probes if isinstance(probe.window, Window)]
     tried: set[float] = set()
     for fit in (fitted, clipped):
         nearest: dict[Formula, int] = {}
@@ -52,7 +54,7 @@ def _found(known: Library, ys: list[Array]) -> Iterator[float]:
             if len(nearest) == FAMILIES:
                 break
         for k in nearest.values():
-            if (lam := _best(known, known.names[k], ys, fit)) is None:
+            if (lam := _best(half, ways, known.names[k], ys[::2], fit)) is None:
                 continue
             near = (round(lam, digits) for digits in (2, 3, 4))
             for some in (next((x for x in near if abs(x - lam) < ROUNDED), lam), lam):
@@ -61,11 +63,13 @@ def _found(known: Library, ys: list[Array]) -> Iterator[float]:
                     yield some
 
 
-def _best(known: Library, formula: Formula, ys: list[Array], fit: Fit) -> float | None:
+def _best(
+    known: Library, ways: list[list[Seen]], formula: Formula, ys: list[Array], fit: Fit
+) -> float | None:
     """λ by golden sections of the residual, which is V-shaped where it vanishes; None where not."""
 
     def off(lam: float) -> float:
-        windows = [Readings(_one(known, i, formula, lam), own.entropy, own.basis)
+        windows = [Readings(_one(known, ways[i], i, formula, lam), own.entropy, own.basis)
                    for i, own in enumerate(known.windows)]  # fmt: skip
         return float(np.sqrt(max(fit(windows, ys)[0][0], 0)))
 
@@ -87,12 +91,10 @@ def _best(known: Library, formula: Formula, ys: list[Array], fit: Fit) -> float 
     return (low + high) / 2
 
 
-def _one(known: Library, i: int, formula: Formula, lam: float) -> Array:
+def _one(known: Library, ways: list[Seen], i: int, formula: Formula, lam: float) -> Array:
     """What the formula with this λ says of the i-th window (1, R)."""
     probe = known.probes[i]
-    assert isinstance(probe.window, Window)
-    way = next(way for way in reversed(ways_to_see(probe.window))
-               if formula.summed.endswith(way.words))  # fmt: skip
+    way = next(way for way in reversed(ways) if formula.summed.endswith(way.words))
     w = way.window
     summed = formula.summed.removesuffix(f", {way.words}") if way.words else formula.summed
     family = LAMBDA.sub("λ", summed)
