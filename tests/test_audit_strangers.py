@@ -2,11 +2,16 @@
 
 import dataclasses
 import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from minipg.audit import lake, plant, run
+from minipg.estimators import critics, returns as returns_module
+from minipg.experience.batch import Batch
+from minipg.museum import BUGS
+from minipg.museum.bug import planted, rebuilt
 from minipg.problems.lqr import action_values, solve, state_values
 from minipg.truth import exact
 
@@ -74,6 +79,9 @@ NAMED = [
         lambda w, i: w.terminated[i])), "the next episode's first V after an end"),
     (3, "lake", kept(lambda w: gae(w, lambda w, i: w.next_values[i])),
      "GAE λ = 0.95, terminals bootstrapped"),
+    (3, "lake", kept(lambda w: gae(
+        w, lambda w, i: w.next_values[i] if w.truncated[i] else alive(w, i))),
+     "GAE λ = 0.95, a terminal on the limit bootstrapped"),
     (4, "lake", kept(lambda w: gae(w, lambda w, i: 0.0 if w.terminated[i] else w.values[i])),
      "GAE λ = 0.95, V of the state before the action"),
     (5, "lake", kept(lambda w: gae(
@@ -208,3 +216,41 @@ def test_a_lambda_off_the_grid_is_found(lam, dtype):
         "γ^t dropped | mean over steps"
     )
     assert named.single == (dtype == np.float32)
+
+
+ENDINGS = [bug for bug in BUGS if 1 <= bug.number <= 6]
+SAID = {1: "truncation treated as termination", 3: "a terminal on the limit bootstrapped",
+        6: "the window's last value twice"}  # fmt: skip
+
+
+def of_module(critics, lab):
+    """γ^t times the module's advantages of the window as a batch of one column, its resets rows."""
+
+    def estimator(w):
+        obs = np.concatenate([w.obs, w.next_obs[-1:]])[:, None]
+        batch = Batch(
+            obs, *(x[:, None] for x in (w.actions, w.rewards, w.terminated, w.truncated,
+                                        ~w.reset, w.log_prob)), np.ones(1),
+        )  # fmt: skip
+        values = np.append(w.values, w.next_values[-1])[:, None]
+        critic = SimpleNamespace(values=lambda *_: values)
+        psi = critics.advantage(critic, LAKE.theta, LAKE.theta, batch, GAMMA, 0.95)[:, 0]
+        return np.where(w.reset, 0, GAMMA**w.t * psi)
+
+    return estimator
+
+
+@pytest.mark.parametrize("bug", ENDINGS, ids=[str(bug.number) for bug in ENDINGS])
+def test_the_museum_s_bugs_of_endings_are_seen_by_the_audit(bug):
+    """The right module is named without a pitfall, the planted one with its own or by none."""
+    lab = LABS["next_step"]
+    right = run(of_module(critics, lab), lab, sizes=())
+    assert str(right.named) == "GAE λ = 0.95 | summed"
+    wrong = planted(bug)
+    if bug.module is returns_module:
+        wrong = rebuilt(critics, td_error=wrong.td_error, gae=wrong.gae)
+    report = run(of_module(wrong, lab), lab, sizes=())
+    assert report.bias > 1e-3
+    assert report.named.residual > 1e-9 or report.named.readings[0] not in right.named.readings
+    if bug.number in SAID:
+        assert SAID[bug.number] in str(report.named), str(report)

@@ -42,7 +42,7 @@ class Chain(NamedTuple):
 
 def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> Chain:
     """The chain of π (S, A): an episode begins at mdp.start; it ends by termination, or by
-    truncation after `limit` steps (one that does both has terminated: only that is set).
+    truncation after `limit` steps; one that does both has both flags, and it has terminated.
 
     ValueError for another word of AUTORESETS.
     """
@@ -60,7 +60,7 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
     of_entry = [clock * states + state, np.where(ended, ends_in, goes_on),
                 pi.ravel()[mdp.row[k]] * mdp.prob[k], state, action, mdp.next_state[k],
                 mdp.next_state[k], mdp.reward[k], mdp.terminated[k],
-                (clock + 1 == limit) & ~mdp.terminated[k], clock, none]  # fmt: skip
+                clock + 1 == limit, clock, none]  # fmt: skip
     if autoreset == "same_step":  # a row for each start of what follows
         often = np.where(ended, len(starts), 1)
         again = np.repeat(np.arange(len(k)), often)

@@ -72,6 +72,8 @@ def advantages(w: Window, gamma: float, lams: tuple[float, ...]) -> Iterator[Par
         "truncation does not cut": (delta(np.where(end, 0, on_stream)), end | last, (2, 31)),
         "never cut": (delta(np.where(end, 0, v2)), last, (2,)),
         "terminals bootstrapped": (delta(v2), cuts, (3,)),
+        "a terminal on the limit bootstrapped":
+            (delta(np.where(end & ~w.truncated, 0, v2)), cuts, (3, 32)),
         "a terminal at the window's end bootstrapped":
             (delta(np.where(end & ~last, 0, v2)), cuts, (3, 32)),
         "the next row's V": (delta(np.where(end, 0, on_stream)), cuts, (4, 31)),
