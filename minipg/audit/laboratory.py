@@ -75,7 +75,7 @@ class Laboratory(Windows):
     @property
     def pattern(self) -> Array:
         c, rows = self.chain, self.listed[0]
-        return (c.terminated + 2 * c.truncated + 4 * c.reset)[rows]
+        return (c.terminated + 2 * (c.truncated & ~c.terminated) + 4 * c.reset)[rows]
 
     @property
     def possible(self) -> float:
