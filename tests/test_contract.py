@@ -432,3 +432,16 @@ def test_verdicts_are_the_same_in_every_unit_of_the_rewards(p, unit):
         assert got.unbiased == unbiased
         assert 0 < got.radius < 0.1 * unit
         np.testing.assert_allclose(got.mean, unit * factor, atol=0.05 * unit)
+
+
+def test_an_estimator_that_draws_at_random_itself_is_refused():
+    """Its mean would not be exact; one that shares episodes, and one that has one each."""
+    table = TabularMDP.from_arrays(
+        np.full((2, 2, 2), 0.5), np.eye(2), np.array([1.0, 0.0]), 0.5
+    ).unroll(1)
+    batch, _ = enumeration.enumerate_trajectories(table, np.full((table.num_states, 2), 0.5))
+    rng = np.random.default_rng(0)
+    for estimator in (lambda b: (b.rewards.sum(0) * rng.random())[:, None],
+                      lambda b: b.rewards.sum()[None] * rng.random()):  # fmt: skip
+        with pytest.raises(ValueError, match="when asked again|among fewer"):
+            check_exact(estimator, batch, np.zeros(1))

@@ -6,7 +6,6 @@ Axes: L rows of a window, K formulas.
 """
 
 from collections.abc import Iterator
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +51,11 @@ def _later(x: Array) -> Array:
     return np.append(x[1:], x[-1:])
 
 
+def _before(x: Array) -> Array:
+    """x of the row before (L,), False for the first."""
+    return np.append(False, x[:-1])
+
+
 def advantages(w: Window, gamma: float, lams: tuple[float, ...]) -> Iterator[Part]:
     """GAE and N steps from a critic, with the right endings and with those of published code."""
     v, v2, end, last = w.values, w.next_values, w.terminated, w.last
@@ -68,11 +72,19 @@ def advantages(w: Window, gamma: float, lams: tuple[float, ...]) -> Iterator[Par
         "truncation does not cut": (delta(np.where(end, 0, on_stream)), end | last, (2, 31)),
         "never cut": (delta(np.where(end, 0, v2)), last, (2,)),
         "terminals bootstrapped": (delta(v2), cuts, (3,)),
+        "a terminal on the limit bootstrapped":
+            (delta(np.where(end & ~w.truncated, 0, v2)), cuts, (3, 32)),
         "a terminal at the window's end bootstrapped":
             (delta(np.where(end & ~last, 0, v2)), cuts, (3, 32)),
         "the next row's V": (delta(np.where(end, 0, on_stream)), cuts, (4, 31)),
         "V of the state before the action": (delta(np.where(end, 0, v)), cuts, (4,)),
-        "done shifted by one": (delta(np.where(_later(end), 0, v2)), _later(cuts) | last, (5,)),
+        "done of the next row": (delta(np.where(_later(end), 0, v2)), _later(done) | last, (5,)),
+        "done of the next row, truncation treated as termination":
+            (delta(np.where(_later(done), 0, v2)), _later(done) | last, (1, 5)),
+        "done of the row before":
+            (delta(np.where(_before(end), 0, v2)), _before(done) | last, (5,)),
+        "done of the row before, truncation treated as termination":
+            (delta(np.where(_before(done), 0, v2)), _before(done) | last, (1, 5)),
         "the window's last value twice":
             (delta(np.where(end, 0, v2) * (1 + (last & ~end))), cuts, (6,)),
         "nothing bootstrapped at the window's end":
@@ -161,26 +173,3 @@ def reductions(w: Window) -> Iterator[Part]:
         "mean over each episode's steps, then episodes", 1 / length[w.episode] / episodes, (40,)
     )
     yield Part("divided by the longest episode", np.full(count, 1 / length.max() / episodes), (40,))
-
-
-def formulas(
-    w: Window, gamma: float, lams: tuple[float, ...] = LAMBDAS, advantage: Array | None = None
-) -> tuple[list[Formula], Array]:
-    """Every reading of the grammar and its c (K, L) on the window, always in the same order.
-
-    advantage (L,): the exact A^π of the rows, where a table knows it.
-    """
-    names, rows, none = [], [], Part("", np.zeros(len(w.rewards)))
-    kinds = [(x, b) for x in returns(w, gamma) for b in baselines(w, x.values)]
-    kinds += [(x, none) for x in advantages(w, gamma, lams)]
-    kinds += [(Part("A exact", advantage), none)] if advantage is not None else []
-    discounts = Part("", gamma**w.t), Part("γ^t dropped", np.ones(len(w.t)), (8,))
-    factors = list(reductions(w))
-    for x, b in kinds:
-        for psi in normalisations(w, x.values - b.values):
-            for d, f in product(discounts, factors):
-                parts = (x, b, psi, d, f)
-                pitfalls = tuple(number for part in parts for number in part.pitfalls)
-                names.append(Formula(x.name, b.name, psi.name, d.name, f.name, pitfalls))
-                rows.append(psi.values * d.values * f.values)
-    return names, np.array(rows)

@@ -1,85 +1,31 @@
-"""Small problems whose every window can be listed, as a training loop would see them.
+"""A small table whose every window can be listed, as a training loop would see it.
 
-Axes: T rows a window, N windows, S states, A actions, P parameters.
+Axes: L rows of a window, T rows a window, N windows, S states, A actions, P parameters.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from minipg.audit import chain
 from minipg.audit.window import Window
-from minipg.experience.enumeration import ways_on
+from minipg.audit.windows import Windows
 from minipg.policies.build import softmax_policy
 from minipg.policies.policy import Policy
-from minipg.problems.mdp import TabularMDP, check_pi
+from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
-from minipg.validate import Array, check_count
+from minipg.validate import Array
 
 
 @dataclass(frozen=True)
-class Listed:
-    """Every window of a stream, a column each (T, N): the table's entry of each row, the step of
-    its episode, whether the limit cut it there; and its probability (N,)."""
+class Laboratory(Windows):
+    """A table, a policy on it, a critic's V (S,), a time limit and how many rows a window has.
 
-    entry: Array
-    t: Array
-    truncated: Array
-    weight: Array
-
-
-def enumerate_windows(
-    mdp: TabularMDP, pi: Array, steps: int, limit: int, most: int = 200_000
-) -> Listed:
-    """Every window of `steps` rows of a stream of π: episodes one after the other.
-
-    An episode begins at mdp.start, the first one with the window; it ends by termination, or by
-    truncation after `limit` steps (one that does both has terminated: only that is set). The last
-    row may cut one. ValueError where there are more than `most`.
+    autoreset: apart, next_step or same_step (chain.py). acted: θ of who acted, by default the
+    policy's own. drawn: so many windows with a fixed seed, not every one.
     """
-    pi, steps = check_pi(mdp, pi), check_count("steps", steps, 1)
-    limit, most = check_count("limit", limit, 1), check_count("most", most, 1)
-    chance_of_entry = pi.ravel()[mdp.row] * mdp.prob
-    starts = np.flatnonzero(mdp.start)
-    state, weight = starts, mdp.start[starts]
-    clock = np.zeros(len(state), int)
-    entries, clocks = np.empty((0, len(state)), int), np.empty((0, len(state)), int)
-    for _ in range(steps):
-        column, entry = ways_on(mdp, state, np.ones(len(state), bool), most)
-        chance = chance_of_entry[entry]
-        column, entry, chance = (x[chance > 0] for x in (column, entry, chance))
-        entries, clocks = (
-            np.vstack([entries[:, column], entry]),
-            np.vstack([clocks[:, column], clock[column]]),
-        )
-        weight, clock = weight[column] * chance, clock[column] + 1
-        ended = mdp.terminated[entry] | (clock == limit)
-        state = mdp.next_state[entry]
-        again = np.repeat(np.arange(len(state)), np.where(ended, len(starts), 1))
-        place = np.arange(len(again)) - np.searchsorted(again, again)  # among its own
-        restarts = ended[again]
-        state = np.where(restarts, starts[place], state[again])
-        weight = weight[again] * np.where(restarts, mdp.start[starts[place]], 1.0)
-        clock = np.where(restarts, 0, clock[again])
-        entries, clocks = entries[:, again], clocks[:, again]
-        if len(weight) > most:
-            raise ValueError(f"steps: expected at most {most} windows, got {len(weight)}: fewer")
-    return _without_what_follows(mdp, entries, clocks, weight, limit)
-
-
-def _without_what_follows(
-    mdp: TabularMDP, entries: Array, clocks: Array, weight: Array, limit: int
-) -> Listed:
-    """Windows alike but for the start of what comes after them are one."""
-    both, index = np.unique(np.vstack([entries, clocks]), axis=1, return_inverse=True)
-    entry, t = np.split(both, 2)
-    truncated = (t + 1 == limit) & ~mdp.terminated[entry]
-    return Listed(entry, t, truncated, np.bincount(index.ravel(), weight))
-
-
-@dataclass(frozen=True)
-class Laboratory:
-    """A table, a policy on it, a critic's V (S,), a time limit and how many rows a window has."""
 
     mdp: TabularMDP
     policy: Policy
@@ -87,6 +33,13 @@ class Laboratory:
     values: Array
     steps: int
     limit: int
+    autoreset: str = "apart"
+    acted: Array | None = None
+    drawn: int = 0
+
+    @property
+    def gamma(self) -> float:
+        return self.mdp.gamma
 
     @cached_property
     def pi(self) -> Array:
@@ -94,62 +47,93 @@ class Laboratory:
         return self.policy.probs(self.theta, self.mdp.features)
 
     @cached_property
-    def listed(self) -> Listed:
-        return enumerate_windows(self.mdp, self.pi, self.steps, self.limit)
+    def mu(self) -> Array:
+        """Who acted (S, A): π where no other did."""
+        theta = self.theta if self.acted is None else self.acted
+        return self.policy.probs(theta, self.mdp.features)
+
+    def _chain(self, pi: Array) -> chain.Chain:
+        """That of π (S, A); a limit beyond the window's end is none."""
+        return chain.chain(self.mdp, pi, min(self.limit, self.steps + 1), self.autoreset)
+
+    @cached_property
+    def chain(self) -> chain.Chain:
+        """That of who acted."""
+        return self._chain(self.mu)
+
+    @cached_property
+    def listed(self) -> tuple[Array, Array]:
+        """Rows of the chain (T, N) and the windows' probabilities (N,)."""
+        if not self.drawn:
+            return chain.every(self.chain, self.steps)
+        return chain.drawn(self.chain, self.steps, self.drawn, np.random.default_rng(self.steps))
 
     @property
-    def count(self) -> int:
-        """N."""
-        return len(self.listed.weight)
+    def weight(self) -> Array:
+        return self.listed[1]
+
+    @property
+    def pattern(self) -> Array:
+        c, rows = self.chain, self.listed[0]
+        return (c.terminated + 2 * (c.truncated & ~c.terminated) + 4 * c.reset)[rows]
+
+    @property
+    def possible(self) -> float:
+        return chain.count(self.chain, self.steps)
 
     def window(self, i: int) -> Window:
-        """The i-th."""
-        mdp, entry = self.mdp, self.listed.entry[:, i]
-        state, action = np.divmod(mdp.row[entry], mdp.num_actions)
-        after = mdp.next_state[entry]
-        last = np.arange(len(entry)) == len(entry) - 1
+        c, rows = self.chain, self.listed[0][:, i]
+        obs, state, after, seen = self.mdp.features, c.state[rows], c.after[rows], c.seen[rows]
         return Window(
-            mdp.reward[entry], mdp.terminated[entry], self.listed.truncated[:, i], last,
-            self.listed.t[:, i], self.values[state], self.values[after], mdp.features[state],
-            mdp.features[after], action, np.log(self.pi[state, action]),
+            c.reward[rows], c.terminated[rows], c.truncated[rows],
+            np.arange(len(rows)) == len(rows) - 1, c.t[rows], self.values[state],
+            self.values[after], obs[state], obs[after], c.action[rows],
+            np.log(self.mu[state, c.action[rows]]), c.reset[rows], obs[seen], self.values[seen],
         )  # fmt: skip
 
     def advantages(self, i: int) -> Array:
-        """The exact A^π of each row of the i-th window (L,)."""
-        return exact.advantages(self.mdp, self.pi).ravel()[self.mdp.row[self.listed.entry[:, i]]]
+        c, rows = self.chain, self.listed[0][:, i]
+        return np.where(c.reset[rows], 0, self._advantage[c.state[rows], c.action[rows]])
 
     @cached_property
+    def _advantage(self) -> Array:
+        return exact.advantages(self.mdp, self.pi)
+
+    def ratios(self, i: int) -> Array:
+        c, rows = self.chain, self.listed[0][:, i]
+        ratio = (self.pi / self.mu)[c.state[rows], c.action[rows]]
+        return np.cumprod(np.where(c.reset[rows], 1, ratio))
+
+    @cached_property
+    def _of_pairs(self) -> Array:
+        """E Σ_rows γ^t A^π of each state and action (S, A), under π whoever acted."""
+        c = self._chain(self.pi)
+        each = chain.visits(c, self.steps) * self.gamma**c.t * ~c.reset
+        pair = c.state * self.mdp.num_actions + c.action
+        return np.bincount(pair, each, self.pi.size).reshape(self.pi.shape) * self._advantage
+
+    @property
+    def points(self) -> Array:
+        return self.mdp.features
+
+    @cached_property
+    def head_truth(self) -> Array:
+        return self._of_pairs - self.pi * self._of_pairs.sum(1, keepdims=True)
+
+    @property
     def logit_truth(self) -> Array:
-        """G (S, A): the truth in any parameters is the gradient of Σ G(s, a) logit_θ(s)_a.
+        """G (S, A): the truth in any parameters is the gradient of Σ G(s, a) logit_θ(s)_a."""
+        return self.head_truth
 
-        E Σ_rows γ^t A^π(s, a) ∂log π(a|s)/∂logits, A^π and so V^π bootstrapped at every cut. On
-        windows of whole episodes that is ∇J times the episodes in one.
-        """
-        mdp, entry = self.mdp, self.listed.entry
-        advantage = exact.advantages(mdp, self.pi).ravel()
-        each = self.listed.weight * mdp.gamma**self.listed.t * advantage[mdp.row[entry]]
-        of_pair = np.bincount(mdp.row[entry].ravel(), each.ravel(), self.pi.size)
-        of_pair = of_pair.reshape(self.pi.shape)
-        return of_pair - self.pi * of_pair.sum(1, keepdims=True)
-
-    @cached_property
-    def truth(self) -> Array:
-        """E Σ_rows γ^t A^π ∇log π (P,), in the laboratory policy's own parameters."""
-        _, tape = self.policy.forward(self.theta, self.mdp.features)
-        return self.policy.vjp(self.theta, tape, self.logit_truth)
-
-    def scores(self, window: Window) -> Array:
-        """∇log π of each row (L, P)."""
-        return self.policy.score(self.theta, window.obs, window.actions)
-
-    def entropy_gradient(self, window: Window) -> Array:
-        """∇ of the mean entropy over the rows (P,)."""
-        eta, tape = self.policy.forward(self.theta, window.obs)
-        d_entropy = self.policy.head.entropy_gradient(eta) / len(window.rewards)
-        return self.policy.vjp(self.theta, tape, d_entropy)
+    def truth_by(self, scores: Callable[[Window], Array]) -> Array:
+        state, action = (x.ravel() for x in np.indices(self.pi.shape))
+        none, v, obs = np.zeros(len(state)), self.values[state], self.mdp.features[state]
+        each = Window(none, none > 0, none > 0, none == 0, none.astype(int), v, v, obs, obs, action,
+                      np.log(self.mu.ravel()))  # fmt: skip
+        return self._of_pairs.ravel() @ scores(each)
 
 
-def lake(steps: int = 5, limit: int = 3) -> Laboratory:
+def lake(steps: int = 5, limit: int = 3, autoreset: str = "apart") -> Laboratory:
     """Three states and an end, two actions, slips, rewards of either sign, a half-learned V."""
     rng = np.random.default_rng(7)
     transition = np.zeros((4, 2, 4))
@@ -166,4 +150,4 @@ def lake(steps: int = 5, limit: int = 3) -> Laboratory:
     theta = policy.init(np.random.default_rng(1), 1.0)
     v = exact.state_values(mdp, policy.probs(theta, mdp.features))
     values = np.where(terminal, 0.37, 0.5 * v + 0.5 * rng.standard_normal(4))
-    return Laboratory(mdp, policy, theta, values, steps, limit)
+    return Laboratory(mdp, policy, theta, values, steps, limit, autoreset)

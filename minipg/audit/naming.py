@@ -3,7 +3,7 @@
 Axes: L rows of a window, P parameters, K formulas, R numbers of a window that are compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -55,40 +55,47 @@ class Named(NamedTuple):
         return " | ".join(parts)
 
 
-def identify(known: Library, gradients: Sequence[Array]) -> Named:
-    """The formula of which these are the values, with as little beside it as fits (FITS).
-
-    gradients: of what is maximised, one a window of the library. ValueError for shapes that do
-    not fit, NaN, and zeros alone.
-    """
-    if len(gradients) != len(known.windows):
-        raise ValueError(f"gradients: expected {len(known.windows)}, got {len(gradients)}")
+def compared(
+    windows: Sequence[Readings], gradients: Sequence[Array]
+) -> tuple[list[Array], float, float]:
+    """Of each gradient what is compared (R,), the squares of all else, and the norm of all."""
+    if len(gradients) != len(windows):
+        raise ValueError(f"gradients: expected {len(windows)}, got {len(gradients)}")
     ys, outside = [], 0.0
-    for one, gradient in zip(known.windows, gradients, strict=True):
+    for one, gradient in zip(windows, gradients, strict=True):
         g = floats(gradient).astype(np.float64)
         check_shape("gradient", g, (one.x.shape[1] if one.basis is None else len(one.basis),))
         check_finite("gradient", g)
         ys.append(g if one.basis is None else one.basis.T @ g)
         outside += 0.0 if one.basis is None else float(((g - one.basis @ ys[-1]) ** 2).sum())
-    size = float(np.linalg.norm(np.concatenate(ys)))
+    size = float(np.sqrt(sum(float(y @ y) for y in ys) + outside))
     if not size:
         raise ValueError("gradient: expected some that is not 0")
+    return ys, outside, size
+
+
+def on_grid(known: Library, gradients: Sequence[Array]) -> Named:
+    """The formula of the library of which these are the values, with as little beside it as fits
+    (FITS). Arguments, errors: identify.
+    """
+    ys, outside, size = compared(known.windows, gradients)
     for fit in FITS:
         left, factor, entropy, clip = fit(known.windows, ys)
         residual = np.sqrt(left + outside) / size
         if (named := _chosen(known.names, residual, factor, entropy, clip)) is not None:
             return named
-    left, factor, entropy, _ = _fitted(known.windows, ys)
+    left, factor, entropy, _ = fitted(known.windows, ys)
     k = int(np.argmin(left))
     off = float(np.sqrt(left[k] + outside)) / size
     multiples = float(factor[k]), float(entropy[k])
     return Named((), *multiples, np.inf, off, known.names[k], len(left), False)
 
 
-Fit = tuple[Array, Array, Array, float]  # squared residual, factor, ∇entropy's (K,); clip
+Fits = tuple[Array, Array, Array, float]  # squared residual, factor, ∇entropy's (K,); clip
+Fit = Callable[[list[Readings], list[Array]], Fits]
 
 
-def _plain(windows: list[Readings], ys: list[Array]) -> Fit:
+def _plain(windows: list[Readings], ys: list[Array]) -> Fits:
     """As it is."""
     left = sum(((w.x - y) ** 2).sum(1) for w, y in zip(windows, ys, strict=True))
     return np.asarray(left), np.ones(len(windows[0].x)), np.zeros(len(windows[0].x)), np.inf
@@ -100,7 +107,7 @@ def _joined(windows: list[Readings], ys: list[Array]) -> tuple[Array, Array, Arr
     return x, h, np.concatenate(ys)
 
 
-def _with_entropy(windows: list[Readings], ys: list[Array]) -> Fit:
+def _with_entropy(windows: list[Readings], ys: list[Array]) -> Fits:
     """With the best coefficient of ∇entropy."""
     x, h, y = _joined(windows, ys)
     hh = float(h @ h)
@@ -108,7 +115,7 @@ def _with_entropy(windows: list[Readings], ys: list[Array]) -> Fit:
     return ((x + np.outer(c, h) - y) ** 2).sum(1), np.ones(len(x)), c, np.inf
 
 
-def _times(windows: list[Readings], ys: list[Array]) -> Fit:
+def _times(windows: list[Readings], ys: list[Array]) -> Fits:
     """With the best factor."""
     x, _, y = _joined(windows, ys)
     xx = (x**2).sum(1)
@@ -117,7 +124,7 @@ def _times(windows: list[Readings], ys: list[Array]) -> Fit:
     return left, factor, np.zeros(len(x)), np.inf
 
 
-def _fitted(windows: list[Readings], ys: list[Array]) -> Fit:
+def fitted(windows: list[Readings], ys: list[Array]) -> Fits:
     """With the best factor and coefficient of ∇entropy."""
     x, h, y = _joined(windows, ys)
     hh, hy = float(h @ h), float(h @ y)
@@ -129,7 +136,7 @@ def _fitted(windows: list[Readings], ys: list[Array]) -> Fit:
     return left, factor, (hy - factor * (x @ h)) / hh if hh else np.zeros(len(x)), np.inf
 
 
-def _clipped(windows: list[Readings], ys: list[Array]) -> Fit:
+def clipped(windows: list[Readings], ys: list[Array]) -> Fits:
     """x + c ∇entropy, each window shortened to the largest norm that was seen if it is longer.
 
     c: each window's own best multiples of x and ∇entropy say it, b = c a.
@@ -151,7 +158,7 @@ def _clipped(windows: list[Readings], ys: list[Array]) -> Fit:
     return left, np.ones(len(left)), c, most
 
 
-FITS = _plain, _with_entropy, _times, _fitted, _clipped
+FITS = _plain, _with_entropy, _times, fitted, clipped
 
 
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,

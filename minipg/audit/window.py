@@ -3,7 +3,7 @@
 Axes: L rows, D observation.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,21 @@ from minipg.experience.batch import Batch
 from minipg.validate import Array, check_finite, check_shape, floats
 
 
+def _not_given() -> Array:
+    return np.zeros(0)
+
+
 @dataclass(frozen=True)
 class Window:
-    """Rows (L,) of transitions, none of them a reset, each stream's in the order of time.
+    """Rows (L,) of transitions, each stream's in the order of time.
 
     rewards, terminated, truncated: of the transition of that row. last: it is the last row of its
     stream, where the window cuts it. t: steps since its episode began. values, next_values: the
     critic's V of the observation before and of the true one after (0 without a critic). obs,
-    next_obs (L, D), actions (L, …), log_prob: what else an estimator may want.
+    next_obs (L, D), actions (L, …), log_prob: what else an estimator may want. reset: the row is no
+    data, its action was ignored (next-step autoreset; by default none is). seen_next_obs (L, D),
+    seen_next_values (L,): what the environment returned, where an episode ended the next one's
+    first observation (same-step autoreset; by default the true one).
     Raises ValueError for shapes that do not fit, NaN, flags that are none, and no rows.
     """
 
@@ -35,27 +42,37 @@ class Window:
     next_obs: Array
     actions: Array
     log_prob: Array
+    reset: Array = field(default_factory=_not_given)
+    seen_next_obs: Array = field(default_factory=_not_given)
+    seen_next_values: Array = field(default_factory=_not_given)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, np.asarray(getattr(self, field.name)))
+        for each in fields(self):
+            object.__setattr__(self, each.name, np.asarray(getattr(self, each.name)))
         count = len(self.rewards) if self.rewards.ndim == 1 else 0
         if not count:
             raise ValueError(f"rewards: expected shape (L,), one or more, got {self.rewards.shape}")
-        for name in ("terminated", "truncated", "last"):
+        given = {"reset": np.zeros(count, bool), "seen_next_obs": self.next_obs,
+                 "seen_next_values": self.next_values}  # fmt: skip
+        for name, usual in given.items():
+            if not getattr(self, name).shape[0]:
+                object.__setattr__(self, name, usual)
+        for name in ("terminated", "truncated", "last", "reset"):
             flags = getattr(self, name)
             check_shape(name, flags, (count,))
             if flags.dtype != np.bool_:
                 raise ValueError(f"{name}: expected booleans, got dtype {flags.dtype}")
-        for name in ("rewards", "t", "values", "next_values", "log_prob"):
+        for name in ("rewards", "t", "values", "next_values", "log_prob", "seen_next_values"):
             check_shape(name, getattr(self, name), (count,))
             check_finite(name, floats(getattr(self, name)))
         if self.t.dtype.kind not in "iu" or self.t.min() < 0:
             raise ValueError(f"t: expected whole numbers from 0, got {self.t.min()}")
-        for name in ("obs", "next_obs", "actions"):
+        for name in ("obs", "next_obs", "actions", "seen_next_obs"):
             check_shape(name, getattr(self, name), (count, *getattr(self, name).shape[1:]))
         if not self.last[-1]:
             raise ValueError("last: expected True in the last row, where the window ends")
+        if (self.reset & (self.ended | (self.rewards != 0))).any() or self.reset.all():
+            raise ValueError("reset: expected no flags and reward 0 where True, and some data")
 
     @property
     def ended(self) -> Array:
@@ -74,8 +91,14 @@ class Window:
 
     def with_rewards(self, rewards: Array) -> "Window":
         """The same with other rewards (L,)."""
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Window(**parts | {"rewards": rewards})
+        return replace(self, rewards=rewards)
+
+    def data(self) -> "Window":
+        """The rows that are data; a stream's last of them is its last."""
+        kept = ~self.reset
+        parts: dict[str, Any] = {f.name: getattr(self, f.name)[kept] for f in fields(self)}
+        stream = (np.cumsum(self.last) - self.last)[kept]
+        return Window(**parts | {"last": np.append(stream[1:] != stream[:-1], True)})
 
 
 def stream(batch: Batch, values: Array | None = None) -> Window:

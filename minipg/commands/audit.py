@@ -1,25 +1,35 @@
 """Which formula an estimator of yours computes, its exact bias, cosine and variance.
 
-minipg audit module:function [--json]
+minipg audit module:function [--lab NAME] [--json]
 minipg audit window.npz --gamma G [--json]
 """
 
 import argparse
 import json
+import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from minipg.audit import Named, Probe, Window, identify, lake, library, run
+from minipg.audit import Named, Probe, Report, Window, identify, lake, library, plant, run
 from minipg.audit.grammar import LAMBDAS
-from minipg.commands import cli
+from minipg.audit.windows import Windows
+from minipg.commands import cli, progress
 from minipg.files import read_npz
 from minipg.validate import Array, check_range, check_shape
 
 EXAMPLES = """
   minipg audit mine:gradient
+  minipg audit mine:gradient --lab lake-next-step
   minipg audit window.npz --gamma 0.99"""
+LABORATORIES: dict[str, Callable[[], Windows]] = {
+    "lake": lake,
+    "lake-next-step": lambda: lake(autoreset="next_step"),
+    "lake-same-step": lambda: lake(autoreset="same_step"),
+    "plant": plant,
+}
 NEEDED = ("rewards", "terminated", "truncated", "values", "next_values", "gradient")
 
 
@@ -94,15 +104,37 @@ def audit(args: argparse.Namespace) -> int:
             print(f"  {len(named.distinct)} readings are equal on all of it"
                   f"{missing(read_npz(args.what))}")  # fmt: skip
         return int(not named.readings)
-    report = run(estimator_of(args.what), lake())
+    report = audited(args.what, args.lab)
     if args.json:
         print(json.dumps(summary(report.named) | {
             "verdict": report.verdict, "bias": report.bias, "across": report.across,
             "length": report.length, "cosine": report.cosine, "variance": report.variance,
+            "after": report.after, "trend": [
+                {name: getattr(one, name) for name in (
+                    "rows", "windows", "bias", "radius", "length", "cosine", "cosine_radius")}
+                for one in report.trend],
         }))  # fmt: skip
     else:
         print(report)
     return int(not report.unbiased)
+
+
+def audited(name: str, lab: str) -> Report:
+    """The report of module:function; how often it is asked is told on a terminal before it is."""
+    bar: Any = None
+
+    def told(done: int, of: int) -> None:
+        nonlocal bar
+        if bar is None:
+            quiet = not sys.stderr.isatty()
+            bar = progress.bar(of, " windows", quiet=quiet).__enter__()
+        bar.update(done - bar.n)
+
+    try:
+        return run(estimator_of(name), LABORATORIES[lab](), told=told)
+    finally:
+        if bar is not None:
+            bar.__exit__(None, None, None)
 
 
 def summary(named: Named) -> dict[str, Any]:
@@ -120,6 +152,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("what", metavar="module:function | window.npz",
                         help="a function of a window that returns what it would ascend, or a "
                         "file with " + ", ".join(NEEDED))  # fmt: skip
+    parser.add_argument("--lab", choices=LABORATORIES, default="lake",
+                        help="of a function: where it is asked (%(default)s)")  # fmt: skip
     parser.add_argument("--gamma", type=float, default=0.99, help="of a file (%(default)s)")
     parser.add_argument("--lam", type=float, action="append", default=[],
                         help="a λ to be tried beside the usual ones; may be repeated")  # fmt: skip

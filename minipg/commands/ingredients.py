@@ -19,7 +19,8 @@ from minipg.commands.options import ALGORITHMS as TRAINED, add_field
 from minipg.estimators.returns import discounted_sum
 from minipg.validate import check_range
 
-ALGORITHMS = {name: settings for name, (_, settings) in TRAINED.items() if name != "cem"}
+KNOWN = "reinforce", "actor_critic", "npg", "trpo", "ppo", "acktr"  # whose gradient is told here
+ALGORITHMS = {name: TRAINED[name][1] for name in KNOWN}
 USED = {"gamma_t", "baseline", "lam", "normalize", "entropy", "clip", "max_norm"}  # by a gradient
 
 

@@ -106,8 +106,9 @@ def exact_moments(
 
     batch: every trajectory once (enumeration). Called with every `games` of its columns in every
     order, B^games calls (ValueError above `most`); once, where it gives one estimate an episode.
-    ValueError for what estimates refuses, and for a constant: the same to the bit for every
-    trajectory and for other rewards. Where there is only one trajectory nothing need vary.
+    ValueError for what estimates refuses, for another answer when it is asked again (chance, a
+    state), and for a constant: the same to the bit for every trajectory and for other rewards.
+    Where there is only one trajectory nothing need vary.
     """
     unit, mean, covariance = _moments_in_a_unit(estimator, batch, games, most)
     with np.errstate(over="ignore"):
@@ -137,6 +138,14 @@ def _moments_in_a_unit(
         return _of_groups(estimator, some, groups)
 
     rows = rows_of(batch)
+    few = groups[:: max(1, len(groups) // 8)]  # those of episodes that are asked again
+    again = rows_of(batch) if one_each else _of_groups(estimator, batch, few)
+    before = rows if one_each else rows[:: max(1, len(groups) // 8)]
+    if np.abs(again - before).max() > 1e-6 * np.abs(rows).max():
+        raise ValueError(
+            "estimate: expected the same for the same episodes, got another when asked again: it "
+            "keeps a state or draws at random; a fixed seed in each call, or check_unbiased"
+        )
     if len(rows) > 1 and (rows == rows[0]).all():
         shaken = np.random.default_rng(0).random(batch.rewards.shape) * batch.valid
         if np.array_equal(rows, rows_of(replace(batch, rewards=shaken))):
@@ -152,7 +161,8 @@ def _moments_in_a_unit(
 def check_exact(
     estimator: Estimator, batch: Batch, truth: Array, games: int = 1, tolerance: float = 1e-9
 ) -> Verdict:
-    """Is its exact mean ∇J? No chance in it: alpha = beta = 0, n batches were weighed.
+    """Is its exact mean ∇J? Not by chance: alpha = beta = 0, n batches were weighed, and an
+    estimator that draws at random itself is refused.
 
     The radius is `tolerance` (1e-9; 1e-5 for one that computes in float32) times the root mean
     square of an estimate, at least 1e-4 of the largest reward. Arguments, errors: exact_moments.

@@ -1,0 +1,49 @@
+"""Every combination of the grammar's ingredients, and its numbers on a window.
+
+Axes: L rows of a window, K formulas.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from minipg.audit.grammar import (
+    LAMBDAS,
+    Formula,
+    Part,
+    advantages,
+    baselines,
+    normalisations,
+    reductions,
+    returns,
+)
+from minipg.audit.window import Window
+from minipg.validate import Array
+
+
+def formulas(
+    w: Window, gamma: float, lams: tuple[float, ...] = LAMBDAS, advantage: Array | None = None,
+    named: bool = True,
+) -> tuple[list[Formula], Array]:  # fmt: skip
+    """Every reading of the grammar and its c (K, L) on the window, always in the same order.
+
+    advantage (L,): the exact A^π of the rows, where a table knows it. named: whether their names
+    are wanted (they are the same for every window), else the list is empty.
+    """
+    names: list[Formula] = []
+    rows, none = [], Part("", np.zeros(len(w.rewards)))
+    kinds = [(x, b) for x in returns(w, gamma) for b in baselines(w, x.values)]
+    kinds += [(x, none) for x in advantages(w, gamma, lams)]
+    kinds += [(Part("A exact", advantage), none)] if advantage is not None else []
+    discounts = Part("", gamma**w.t), Part("γ^t dropped", np.ones(len(w.t)), (8,))
+    weights = [(d.name, f.name, d.pitfalls + f.pitfalls, d.values * f.values)
+               for d, f in product(discounts, reductions(w))]  # fmt: skip
+    each = np.array([values for *_, values in weights])  # (10, L)
+    for x, b in kinds:
+        for psi in normalisations(w, x.values - b.values):
+            rows.append(psi.values * each)
+            if named:
+                pitfalls = x.pitfalls + b.pitfalls + psi.pitfalls
+                names += [Formula(x.name, b.name, psi.name, d, f, pitfalls + more)
+                          for d, f, more, _ in weights]  # fmt: skip
+    return names, np.concatenate(rows)

@@ -1,0 +1,127 @@
+"""The audit of an estimator in one call.
+
+Axes: L rows of a window, P parameters, N windows.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from minipg.audit.asking import Asked, Estimator, Own, another, ask, checked
+from minipg.audit.figures import Figures, exactly, from_drawn
+from minipg.audit.mapping import Mapping, guess
+from minipg.audit.readings import Probe, library
+from minipg.audit.report import Report, reported
+from minipg.audit.search import identify
+from minipg.audit.window import Window
+from minipg.audit.windows import Windows
+from minipg.validate import Array, array
+
+WINDOWS = 12  # by whose values a formula is named
+SIZES, DRAWN = (2, 16, 128), 500  # rows of the trend; above so many windows, so many are drawn
+
+Told = Callable[[int, int], object]  # (asked, of how many): the cost, before it is paid
+
+
+def run(
+    estimator: Estimator, lab: Windows, own: Own | None = None,
+    sizes: tuple[int, ...] = SIZES, drawn: int = DRAWN, told: Told = lambda done, of: None,
+) -> Report:  # fmt: skip
+    """The report on an estimator, which is given one window and returns what it would ascend.
+
+    That is a gradient (P,), in the laboratory policy's parameters or its own, or the derivative
+    of its objective by each row's log π (L,). Its exact mean and variance over every window of the
+    laboratory, against E Σ_rows γ^t A^π ∇log π, and the formula that its values on twelve windows
+    are, six of them a row shorter. The trend: the same for windows of these sizes, exact where
+    there are at most `drawn`, else over so many drawn, with a radius. told(asked, of how many) is
+    called before the first question and after each. ValueError for another shape, NaN, chance or
+    state (it is asked again), and for an estimate that no window changes.
+    """
+    theirs = own is not None
+    own = Own(lab.truth, lab.scores, lab.entropy_gradient) if own is None else checked(own, lab)
+    labs = [other_size(lab, rows, drawn) for rows in sizes if rows != lab.steps]
+    total, done = lab.count + sum(one.count for one in labs), 0
+    told(0, total)
+
+    def every(asked: Asked, windows: list[Window]) -> Array:
+        """What it says of each (N, …)."""
+        nonlocal done
+        rows = []
+        for w in windows:
+            rows.append(asked.raw(w))
+            done += 1
+            told(done, total)
+        if len({row.shape for row in rows}) > 1:
+            raise ValueError("estimate: expected one shape, got some for windows of one size")
+        return np.array(rows)
+
+    asked = ask(estimator, own, lab)
+    short = replace(lab, steps=another(lab))  # type: ignore[type-var]
+    picked = [(part, k) for part in (lab, short) for k in telling(part)[: WINDOWS // 2]]
+    windows = [part.window(k) for part, k in picked]
+    first = [asked.raw(w) for w in windows]
+    listed = lab.windows()
+    raw = every(asked, listed)
+    _refuse_state(asked, windows, first, raw, [k for part, k in picked if part is lab])
+    probes = [Probe(w, None if asked.of_rows else own.scores(w),
+                    None if asked.of_rows else own.entropy(w), part.advantages(k), part.ratios(k))
+              for w, (part, k) in zip(windows, picked, strict=True)]  # fmt: skip
+    known = library(probes, lab.gamma)
+    mapping = Mapping("", np.arange(len(array(own.truth))))
+    if not asked.of_rows and not (theirs and len(first[0]) == len(mapping.places)):
+        found = None if theirs else guess(known.windows, first, lab.policy)
+        if found is None and len(first[0]) != len(mapping.places):
+            raise ValueError(f"estimate: expected shape {np.shape(own.truth)}, or one a row, got "
+                             f"{first[0].shape}, no part of which is such a gradient")  # fmt: skip
+        mapping = found or mapping
+        asked = replace(asked, index=mapping.places)
+        first = [g[mapping.places] for g in first]
+    named = identify(known, first)
+    trend = tuple(_figures(asked, one, some, every(asked, some), one.truth_by(own.scores))
+                  for one in labs for some in [one.windows()])  # fmt: skip
+    figures = _figures(asked, lab, listed, raw, array(own.truth))
+    return reported(figures, named=named, trend=trend, after=mapping.words)
+
+
+def other_size(lab: Windows, rows: int, drawn: int) -> Windows:
+    """The laboratory with windows of so many rows: every one, or so many drawn."""
+    whole: Windows = replace(lab, steps=rows, drawn=0)  # type: ignore[type-var]
+    return whole if whole.possible <= drawn else replace(whole, drawn=drawn)  # type: ignore
+
+
+def _figures(
+    asked: Asked, lab: Windows, windows: list[Window], raw: Array, truth: Array
+) -> Figures:
+    """Of what it said of each window."""
+    estimates = np.array([asked.gradient(w, x) for w, x in zip(windows, raw, strict=True)])
+    if not lab.drawn:
+        return exactly(lab.steps, estimates, lab.weight, truth)
+    right = [lab.right(i, w) @ array(asked.own.scores(w)) for i, w in enumerate(windows)]
+    return from_drawn(lab.steps, estimates, np.array(right), truth)
+
+
+def _refuse_state(
+    asked: Asked, windows: list[Window], first: list[Array], raw: Array, at: list[int]
+) -> None:
+    """ValueError where a window has another answer than before, or all have the same."""
+    again = [asked.raw(w) for w in reversed(windows)][::-1]
+    pairs = [*zip(first, again, strict=True), *zip(first, raw[at], strict=False)]
+    if not all(np.array_equal(one, other) for one, other in pairs):
+        raise ValueError(
+            "estimate: expected the same for the same window, got another when asked again: "
+            "it keeps a state or draws at random; begin each call anew, with a fixed seed"
+        )
+    if len(raw) > 1 and (raw == raw[0]).all():
+        raise ValueError("estimate: expected some that differ, got the same for every window")
+
+
+def telling(lab: Windows) -> list[int]:
+    """Twelve windows whose endings differ most: by turns of each pattern, the likeliest first."""
+    pattern, order = lab.pattern, np.argsort(-lab.weight, kind="stable")
+    seen: dict[tuple[int, ...], list[int]] = {}
+    for i in order:
+        seen.setdefault(tuple(pattern[:, i]), []).append(int(i))
+    most = sorted(seen.values(), key=lambda group: -len(set(pattern[:, group[0]])))
+    turns = [group[k] for k in range(max(map(len, most))) for group in most if k < len(group)]
+    return turns[:WINDOWS]

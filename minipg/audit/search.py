@@ -1,0 +1,108 @@
+"""The formula of given numbers: one of the grammar's, else one whose λ is searched for.
+
+Axes: K formulas, R numbers of a window that are compared.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from minipg.audit.grammar import Formula, advantages, normalisations, reductions
+from minipg.audit.naming import Fit, Named, clipped, compared, fitted, on_grid
+from minipg.audit.readings import Library, Readings, library, projected
+from minipg.audit.resets import Seen, ways_to_see
+from minipg.audit.window import Window
+from minipg.validate import Array
+
+FAMILIES = 8  # of the nearest formulas, so many are searched with each way to fit
+ROUNDED = 1e-5  # so near to few digits λ is those, if they fit
+LAMBDA = re.compile(r"λ = [\d.e+-]+")
+GOLDEN = (5**0.5 - 1) / 2
+
+
+def identify(known: Library, gradients: Sequence[Array]) -> Named:
+    """The formula of which these are the values, with as little beside it as fits.
+
+    gradients: of what is maximised, one a window of the library. Where nothing of the library
+    fits, λ is searched for in (0, 1), and what is found is compared as all else is. ValueError for
+    shapes that do not fit, NaN, and zeros alone.
+    """
+    named = on_grid(known, gradients)
+    if named.readings or not all(isinstance(probe.window, Window) for probe in known.probes):
+        return named
+    ys, _, _ = compared(known.windows, gradients)
+    for lam in _found(known, ys):
+        got = on_grid(library(known.probes, known.gamma, (lam,)), gradients)
+        if got.readings:
+            return got._replace(compared=named.compared)
+    return named
+
+
+def _found(known: Library, ys: list[Array]) -> Iterator[float]:
+    """Values of λ worth a comparison: each family's best, and what it may be a rounding of."""
+    half = known._replace(windows=known.windows[::2], probes=known.probes[::2])  # are enough
+    ways = [ways_to_see(probe.window) for probe in half.probes if isinstance(probe.window, Window)]
+    tried: set[float] = set()
+    for fit in (fitted, clipped):
+        nearest: dict[Formula, int] = {}
+        for k in np.argsort(fit(known.windows, ys)[0]):
+            name = known.names[k].summed
+            if LAMBDA.search(name):
+                family = known.names[k]._replace(summed=LAMBDA.sub("λ", name))
+                nearest.setdefault(family, int(k))
+            if len(nearest) == FAMILIES:
+                break
+        for k in nearest.values():
+            if (lam := _best(half, ways, known.names[k], ys[::2], fit)) is None:
+                continue
+            near = (round(lam, digits) for digits in (2, 3, 4))
+            for some in (next((x for x in near if abs(x - lam) < ROUNDED), lam), lam):
+                if 0 < some < 1 and some not in tried:
+                    tried.add(some)
+                    yield some
+
+
+def _best(
+    known: Library, ways: list[list[Seen]], formula: Formula, ys: list[Array], fit: Fit
+) -> float | None:
+    """λ by golden sections of the residual, which is V-shaped where it vanishes; None where not."""
+
+    def off(lam: float) -> float:
+        windows = [Readings(_one(known, ways[i], i, formula, lam), own.entropy, own.basis)
+                   for i, own in enumerate(known.windows)]  # fmt: skip
+        return float(np.sqrt(max(fit(windows, ys)[0][0], 0)))
+
+    low, high = 0.0, 1.0
+    first = off(float(LAMBDA.findall(formula.summed)[0][4:]))
+    a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    fa, fb = off(a), off(b)
+    for step in range(64):
+        if fa < fb:
+            high, b, fb = b, a, fa
+            a = high - GOLDEN * (high - low)
+            fa = off(a)
+        else:
+            low, a, fa = a, b, fb
+            b = low + GOLDEN * (high - low)
+            fb = off(b)
+        if step == 9 and min(fa, fb) > 0.3 * first:  # λ is known to 0.01 by now
+            return None
+    return (low + high) / 2
+
+
+def _one(known: Library, ways: list[Seen], i: int, formula: Formula, lam: float) -> Array:
+    """What the formula with this λ says of the i-th window (1, R)."""
+    probe = known.probes[i]
+    way = next(way for way in reversed(ways) if formula.summed.endswith(way.words))
+    w = way.window
+    summed = formula.summed.removesuffix(f", {way.words}") if way.words else formula.summed
+    family = LAMBDA.sub("λ", summed)
+    x = next(part.values for part in advantages(w, known.gamma, (lam,))
+             if LAMBDA.sub("λ", part.name) == family)  # fmt: skip
+    psi = next(p.values for p in normalisations(w, x) if p.name == formula.normalised)
+    share = next(p.values for p in reductions(w) if p.name == formula.reduced)
+    kept = np.ones(len(w.t)) if formula.discounted else known.gamma**w.t
+    c = np.zeros((1, probe.rows))
+    c[0, way.kept] = psi * share * kept
+    return projected(probe, c).x
