@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, example, given, strategies as st
 from strategies import RNGS, mdps
 
 from minipg.audit import (
@@ -112,6 +112,7 @@ def by_hand(ending, lam, normalised, kept, reduced):
     st.sampled_from([0.0, 0.01]), st.sampled_from([np.inf, 0.3]),
     st.sampled_from([np.float64, np.float32]),
 )  # fmt: skip
+@example("", 0.0, "n", False, "summed", 0.01, 0.3, np.float32)  # its ε beside an equal reading's
 def test_a_formula_of_other_hands_is_named(
     ending, lam, normalised, kept, reduced, entropy, clip, dtype
 ):

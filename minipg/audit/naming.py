@@ -171,7 +171,8 @@ def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array
     fits = np.flatnonzero(residual <= bound)
     if single:
         near = np.flatnonzero((residual > bound) & (residual < GAP * least))
-        if least > SINGLE or any(names[k].but_epsilon != names[best].but_epsilon for k in near):
+        fit = {names[k].but_epsilon for k in fits}
+        if least > SINGLE or not {names[k].but_epsilon for k in near} <= fit:
             return None
     itself = np.abs(factor - 1) <= (1e-3 if single else 1e-6)  # no factor at all comes first
     order = sorted(fits, key=lambda k: (not itself[k], len(names[k].pitfalls), len(str(names[k]))))
