@@ -1,14 +1,16 @@
 """A stranger's code called: what it raises, or leaves unanswered in a process, is one line."""
 
+import signal
 import sys
 import sysconfig
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import TimeoutError  # not Python's own of this name
 from pathlib import Path
-from threading import Timer
+from threading import current_thread, main_thread
 from typing import Any
 
 import gymnasium as gym
@@ -76,22 +78,38 @@ def within(what: str, workers: Callable[[], Iterable[Any]]) -> Iterator[None]:
     """Fault where worker processes die, or do not answer in time: then they are killed."""
     late: list[Any] = []
 
-    def end() -> None:
+    def end(*_: Any) -> None:
         late.extend(workers())
         for process in late:
             process.kill()
 
-    timer = Timer(SECONDS, end)
-    timer.daemon = True
-    timer.start()
     try:
-        yield
+        with alarm(end):
+            yield
     except (EOFError, ConnectionError) as error:
         raise Fault(unanswered(what) if late else died(what, workers())) from error
-    finally:
-        timer.cancel()
     if late:  # Gymnasium waits for processes to end, not for an answer
         raise Fault(unanswered(what))
+
+
+@contextmanager
+def alarm(ring: Callable[..., None]) -> Iterator[None]:
+    """Call `ring` once after SECONDS in here; no thread, which a process that forks must not have.
+
+    Whoever set an alarm before has it back. Without one: where the system has none, and in threads.
+    """
+    if not hasattr(signal, "setitimer") or current_thread() is not main_thread():
+        yield
+        return
+    handler, began = signal.signal(signal.SIGALRM, ring), time.monotonic()
+    before, _ = signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        rest = max(before - (time.monotonic() - began), 1e-3) if before else 0
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, rest)
 
 
 def unanswered(what: str) -> str:

@@ -47,10 +47,10 @@ def refused_or_done(rng: np.random.Generator, folder: Path) -> str:
     elif "training diverged" in answer.err:
         kind = "divergence"
     elif own_way(line, kind):
-        expect(kind, answer, 0, 2)
+        expect(kind, answer, 0, 2, 130)
     elif not worlds.PLAN.happened or kind in faults.HARMLESS:
         expect(kind, answer, 0)
-    elif "--mode=async" not in line:
+    else:
         expect(kind, answer, 130 if kind == "Ctrl-C" else 2)
     if (folder / "run").exists():
         check_folder(folder / "run")
