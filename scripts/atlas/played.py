@@ -1,0 +1,96 @@
+"""What the glue of every library shares: windows to play, an optimiser that waits, the exchange.
+
+Runs in a library's own environment, without minipg. A job is a folder: job.json names the settings
+and the windows, `windows-K.npz` holds them, and `serve` writes `SETTING-K.npz`, one gradient each.
+Axes: N windows, L rows, S states, A actions.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+torch.set_num_threads(1)
+
+
+class Still(torch.optim.SGD):
+    """An optimiser that leaves θ where it is: what it was to apply stays in `.grad`."""
+
+    def __init__(self, params: Any, lr: float = 0.0, **_: Any) -> None:
+        super().__init__(params, lr=0.0)
+
+    def step(self, closure: Any = None) -> None:
+        """Nothing."""
+
+
+class Played(gym.Env):
+    """An environment in which one window happens, whatever is done; actions() are its own."""
+
+    def __init__(self, window: Any = None) -> None:
+        self.observation_space = gym.spaces.Box(0, 1, (4,), np.float32)
+        self.action_space = gym.spaces.Discrete(2)
+        self.spec = SimpleNamespace(id="Played-v0", max_episode_steps=None, reward_threshold=None)
+        self.begin(window)
+
+    def begin(self, window: Any) -> None:
+        """From the first row of another window."""
+        self.window, self.row = window, 0
+
+    def _now(self) -> np.ndarray:
+        return self.window.obs[min(self.row, len(self.window.obs) - 1)].astype(np.float32)
+
+    def reset(self, **options: Any) -> Any:
+        return self._now(), {}
+
+    def step(self, action: Any) -> Any:
+        w, i = self.window, self.row
+        assert int(action) == w.actions[i], f"row {i}: expected {w.actions[i]}, got {action}"
+        self.row += 1
+        after = w.next_obs[i].astype(np.float32)
+        return after, float(w.rewards[i]), bool(w.terminated[i]), bool(w.truncated[i]), {}
+
+    def draws(self) -> None:
+        """Every torch Categorical draws the action of the row that comes."""
+
+        def sample(own: Any, shape: Any = ()) -> torch.Tensor:
+            i = min(self.row, len(self.window.actions) - 1)
+            return torch.full(own.batch_shape, int(self.window.actions[i]))
+
+        torch.distributions.Categorical.sample = sample
+
+
+def fill(layer: torch.nn.Linear, weight: Any, bias: Any) -> None:
+    """Sets a layer's numbers: logits = one-hot state · weight.T + bias."""
+    with torch.no_grad():
+        layer.weight.copy_(torch.as_tensor(weight))
+        layer.bias.copy_(torch.as_tensor(bias))
+
+
+def ascent(layer: torch.nn.Linear) -> np.ndarray:
+    """The gradient (S·A + A,) of what is maximised, state by state, from what stays in `.grad`."""
+    return -torch.cat([layer.weight.grad.T.reshape(-1), layer.bias.grad]).double().numpy()
+
+
+def serve(make: Callable[[Any, dict], Callable[[Any], np.ndarray]]) -> None:
+    """Does the job in the folder of the command line: make(lab, options) is asked each window.
+
+    The first window is asked once more at the end, for the reader to see state and chance.
+    """
+    folder = Path(sys.argv[1])
+    job = json.loads((folder / "job.json").read_text())
+    for k in range(job["files"]):
+        arrays = dict(np.load(folder / f"windows-{k}.npz"))
+        lab = SimpleNamespace(**{x: arrays.pop(x) for x in job["fixed"] if x in arrays})
+        count = len(next(iter(arrays.values())))
+        asked = [SimpleNamespace(**{x: v[i] for x, v in arrays.items()}) for i in range(count)]
+        lab.rows = len(asked[0].rewards) if "rewards" in arrays else 0
+        for name, options in job["settings"].items():
+            ask = make(lab, dict(options))
+            got = np.array([ask(w) for w in [*asked, asked[0]]], dtype=object)
+            np.savez(folder / f"{name}-{k}.npz", got=np.array(got.tolist(), dtype=float))
