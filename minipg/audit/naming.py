@@ -20,7 +20,7 @@ class Named(NamedTuple):
     """readings: formulas that the numbers fit, none where nothing does; equal on these windows.
 
     factor, entropy: what they are multiplied by, and the coefficient of ∇entropy. clipped: the
-    norm that they were shortened to, or inf. residual: relative, of the nearest where none fits,
+    norm that they were shortened to, nan where each window has its own, or inf. residual: relative, of the nearest where none fits,
     which is `nearest`; compared: how many formulas; single: rounding is float32's.
     """
 
@@ -46,11 +46,15 @@ class Named(NamedTuple):
             return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
                     f"{self.residual:.2g}: {self.nearest})")  # fmt: skip
         parts = [str(self.readings[0])]
-        if abs(self.factor - 1) > (1e-3 if self.single else 1e-6):
+        others, scaled = np.isnan(self.clipped), abs(self.factor - 1) > (1e-3 if self.single else 1e-6)
+        if scaled and not others:
             parts.append(f"times {self.factor:.6g}")
         if self.entropy:
             parts.append(f"{self.entropy:+.6g} ∇entropy")
-        if np.isfinite(self.clipped):
+        if others:
+            most = f", always: times {self.factor:.4g} at most" if scaled else ""
+            parts.append(f"norm clipped with other parameters'{most}")
+        elif np.isfinite(self.clipped):
             parts.append(f"norm clipped at {self.clipped:.4g}")
         return " | ".join(parts)
 
@@ -139,10 +143,11 @@ def _clipped(windows: list[Readings], ys: list[Array]) -> Fit:
     for (x, h, _), y in zip(windows, ys, strict=True):
         xx, xh, hh, xy, hy = (x**2).sum(1), x @ h, float(h @ h), x @ y, float(h @ y)
         det = xx * hh - xh**2
-        a = np.divide(xy * hh - xh * hy, det, out=np.zeros(len(x)), where=det > 0)
-        b = np.divide(xx * hy - xh * xy, det, out=np.zeros(len(x)), where=det > 0)
-        sure = np.divide(det, xx, out=np.zeros(len(x)), where=xx > 0)  # how far x is not ∇entropy
-        above, below = above + sure * a * b, below + sure * a**2
+        sure = 1e-6 * xx * hh  # of x along ∇entropy nothing can be said
+        a = np.divide(xy * hh - xh * hy, det, out=np.zeros(len(x)), where=det > sure)
+        b = np.divide(xx * hy - xh * xy, det, out=np.zeros(len(x)), where=det > sure)
+        apart = np.divide(det, xx, out=np.zeros(len(x)), where=xx > 0)  # how far x is not ∇entropy
+        above, below = above + apart * a * b, below + apart * a**2
     c = np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
     for (x, h, _), y in zip(windows, ys, strict=True):
         whole = x + c[:, None] * h
@@ -151,7 +156,24 @@ def _clipped(windows: list[Readings], ys: list[Array]) -> Fit:
     return left, np.ones(len(left)), c, most
 
 
-FITS = _plain, _with_entropy, _times, _fitted, _clipped
+def _clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fit:
+    """x + c ∇entropy, each window times a factor of its own: what was clipped is longer than y.
+
+    The norm is of other parameters too, a critic's, which nobody showed. The largest factor is
+    told; a formula is itself where some window was not clipped.
+    """
+    c, left, most = _clipped(windows, ys)[2], *np.zeros((2, len(windows[0].x)))
+    least = np.full(len(c), np.inf if len(windows) > 1 else -1.0)
+    for (x, h, basis), y in zip(windows, ys, strict=True):
+        whole = x + c[:, None] * h
+        size = (whole**2).sum(1)
+        factor = np.divide(whole @ y, size, out=np.zeros(len(c)), where=size > 0)
+        left += ((whole * factor[:, None] - y) ** 2).sum(1)
+        most, least = np.maximum(most, factor), np.minimum(least, -1 if basis is None else factor)
+    return np.where(least > 0, left, np.inf), most, c, np.nan
+
+
+FITS = _plain, _with_entropy, _times, _fitted, _clipped, _clipped_with_others
 
 
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,
@@ -164,11 +186,13 @@ def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array
     fits = np.flatnonzero(residual <= bound)
     if single:
         near = np.flatnonzero((residual > bound) & (residual < GAP * least))
-        if least > SINGLE or any(names[k].but_epsilon != names[best].but_epsilon for k in near):
+        known = {names[k].but_epsilon for k in fits}
+        if least > SINGLE or any(names[k].but_epsilon not in known for k in near):
             return None
     itself = np.abs(factor - 1) <= (1e-3 if single else 1e-6)  # no factor at all comes first
     order = sorted(fits, key=lambda k: (not itself[k], len(names[k].pitfalls), len(str(names[k]))))
     k = order[0]
     share = float(entropy[k] / factor[k]) if abs(entropy[k]) > 1e-7 * abs(factor[k]) else 0.0
+    share = 0.0 if single and abs(share) < 1e-5 else share
     chosen = tuple(names[i] for i in order if itself[i] == itself[k])
     return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single)

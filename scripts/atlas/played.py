@@ -35,7 +35,6 @@ class Played(gym.Env):
     def __init__(self, window: Any = None) -> None:
         self.observation_space = gym.spaces.Box(0, 1, (4,), np.float32)
         self.action_space = gym.spaces.Discrete(2)
-        self.spec = SimpleNamespace(id="Played-v0", max_episode_steps=None, reward_threshold=None)
         self.begin(window)
 
     def begin(self, window: Any) -> None:

@@ -1,0 +1,55 @@
+"""TRL's GRPOTrainer and RLOOTrainer: scoring and loss, as they are, of responses that are given.
+
+The model's log π is a leaf (each token's, with its gradient), the generation and the reward return
+what the batch says; advantages and loss are the trainer's own.
+"""
+
+import tempfile
+
+import datasets
+import numpy as np
+import tokenizers
+import torch
+import transformers
+import trl
+from played import serve
+
+WORDS = tokenizers.Tokenizer(tokenizers.models.WordLevel({"p": 0, "q": 1, "a": 2, "e": 3}, "p"))
+TOKENS = transformers.PreTrainedTokenizerFast(tokenizer_object=WORDS, eos_token="e", pad_token="e")
+MODEL = transformers.GPT2Config(vocab_size=4, n_embd=4, n_layer=1, n_head=1, n_positions=32)
+
+
+def make(lab, options):
+    kind, now = options.pop("class"), {}
+    told = getattr(trl, f"{kind}Config")(
+        tempfile.mkdtemp(), per_device_train_batch_size=lab.batch, report_to="none", use_cpu=True,
+        num_generations=lab.batch // 2, max_completion_length=8, **options)  # fmt: skip
+    trainer = getattr(trl, f"{kind}Trainer")(
+        transformers.GPT2LMHeadModel(transformers.GPT2Config.from_dict(MODEL.to_dict())),
+        lambda completions, **_: now["returns"].tolist(), told,
+        train_dataset=datasets.Dataset.from_list([{"prompt": "p"}]), processing_class=TOKENS,
+    )  # fmt: skip
+    trainer.current_gradient_accumulation_steps = 1
+    tokens = lambda: [[2] * (int(n) - 1) + [3] for n in now["lengths"]]
+    single = (lambda *_: (tokens(), None)) if kind == "GRPO" else (lambda *_: tokens())
+    trainer._generate_single_turn = single
+
+    def log_prob(model, ids, mask, keep, *_, **__):
+        now["leaf"] = torch.zeros(len(ids), keep, requires_grad=torch.is_grad_enabled())
+        return now["leaf"], torch.zeros(len(ids), keep), None
+
+    trainer._get_per_token_logps_and_entropies = log_prob
+
+    def ask(batch):
+        now.update(returns=batch.returns, lengths=batch.lengths)
+        trainer.model.train()
+        prompts = [{"prompt": "pq"[int(i)]} for i in batch.prompt]
+        trainer._compute_loss(trainer.model, trainer._generate_and_score_completions(prompts)).backward()
+        out = np.zeros((len(prompts), 8))
+        out[:, : now["leaf"].shape[1]] = -now["leaf"].grad.numpy()
+        return out * (np.arange(8) < batch.lengths[:, None])
+
+    return ask
+
+
+serve(make)
