@@ -13,7 +13,8 @@ from unittest.mock import MagicMock
 
 import gymnasium as gym
 import torch
-from played import Played, Still, ascent, fill, serve
+from played import Played, Still, ascent, fill
+from served import serve
 
 CODE = compile((Path(sys.prefix) / "cleanrl" / "ppo.py").read_text(), "ppo.py", "exec")
 sys.modules["tyro"] = given = SimpleNamespace()

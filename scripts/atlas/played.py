@@ -1,15 +1,8 @@
-"""What the glue of every library shares: windows to play, an optimiser that waits, the exchange.
+"""What the glue of every library of environments shares: windows to play, and linear networks.
 
-Runs in a library's own environment, without minipg. A job is a folder: job.json names the settings
-and the windows, `windows-K.npz` holds them, and `serve` writes `SETTING-K.npz`, one gradient each.
-Axes: N windows, L rows, S states, A actions.
+Runs in a library's own environment, without minipg. Axes: L rows, S states, A actions.
 """
 
-import json
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -74,22 +67,3 @@ def fill(layer: torch.nn.Linear, weight: Any, bias: Any) -> None:
 def ascent(layer: torch.nn.Linear) -> np.ndarray:
     """The gradient (S·A + A,) of what is maximised, state by state, from what stays in `.grad`."""
     return -torch.cat([layer.weight.grad.T.reshape(-1), layer.bias.grad]).double().numpy()
-
-
-def serve(make: Callable[[Any, dict], Callable[[Any], np.ndarray]]) -> None:
-    """Does the job in the folder of the command line: make(lab, options) is asked each window.
-
-    The first window is asked once more at the end, for the reader to see state and chance.
-    """
-    folder = Path(sys.argv[1])
-    job = json.loads((folder / "job.json").read_text())
-    for k in range(job["files"]):
-        arrays = dict(np.load(folder / f"windows-{k}.npz"))
-        lab = SimpleNamespace(**{x: arrays.pop(x) for x in job["fixed"] if x in arrays})
-        count = len(next(iter(arrays.values())))
-        asked = [SimpleNamespace(**{x: v[i] for x, v in arrays.items()}) for i in range(count)]
-        lab.rows = len(asked[0].rewards) if "rewards" in arrays else 0
-        for name, options in job["settings"].items():
-            ask = make(lab, dict(options))
-            got = np.array([ask(w) for w in [*asked, asked[0]]], dtype=object)
-            np.savez(folder / f"{name}-{k}.npz", got=np.array(got.tolist(), dtype=float))

@@ -6,7 +6,8 @@ The optimiser is Still; of TRPO the gradient is what _compute_actor_grad hands t
 import sb3_contrib
 import stable_baselines3
 import torch
-from played import Played, Still, ascent, fill, serve
+from played import Played, Still, ascent, fill
+from served import serve
 from stable_baselines3.common.callbacks import CallbackList
 
 

@@ -2,7 +2,8 @@
 
 import gymnasium as gym
 import torch
-from played import Played, Still, ascent, fill, serve
+from played import Played, Still, ascent, fill
+from served import serve
 from tianshou import algorithm, data
 from tianshou.algorithm.modelfree.reinforce import DiscreteActorPolicy
 from tianshou.algorithm.optim import TorchOptimizerFactory

@@ -12,21 +12,22 @@ import tokenizers
 import torch
 import transformers
 import trl
-from played import serve
+from served import serve
 
 WORDS = tokenizers.Tokenizer(tokenizers.models.WordLevel({"p": 0, "q": 1, "a": 2, "e": 3}, "p"))
 TOKENS = transformers.PreTrainedTokenizerFast(tokenizer_object=WORDS, eos_token="e", pad_token="e")
-MODEL = transformers.GPT2Config(vocab_size=4, n_embd=4, n_layer=1, n_head=1, n_positions=32)
+SHAPE = transformers.GPT2Config(vocab_size=4, n_embd=4, n_layer=1, n_head=1, n_positions=32)
+MODEL = tempfile.mkdtemp()
+transformers.GPT2LMHeadModel(SHAPE).save_pretrained(MODEL)
 
 
 def make(lab, options):
-    kind, now = options.pop("class"), {}
+    kind, now, size = options.pop("class"), {}, int(lab.batch)
     told = getattr(trl, f"{kind}Config")(
-        tempfile.mkdtemp(), per_device_train_batch_size=lab.batch, report_to="none", use_cpu=True,
-        num_generations=lab.batch // 2, max_completion_length=8, **options)  # fmt: skip
+        tempfile.mkdtemp(), per_device_train_batch_size=size, report_to="none", use_cpu=True,
+        num_generations=size // 2, max_completion_length=8, **options)  # fmt: skip
     trainer = getattr(trl, f"{kind}Trainer")(
-        transformers.GPT2LMHeadModel(transformers.GPT2Config.from_dict(MODEL.to_dict())),
-        lambda completions, **_: now["returns"].tolist(), told,
+        MODEL, lambda completions, **_: now["returns"].tolist(), told,
         train_dataset=datasets.Dataset.from_list([{"prompt": "p"}]), processing_class=TOKENS,
     )  # fmt: skip
     trainer.current_gradient_accumulation_steps = 1
