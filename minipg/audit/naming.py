@@ -20,8 +20,9 @@ class Named(NamedTuple):
     """readings: formulas that the numbers fit, none where nothing does; equal on these windows.
 
     factor, entropy: what they are multiplied by, and the coefficient of ∇entropy. clipped: the
-    norm that they were shortened to, nan where each window has its own, or inf. residual: relative, of the nearest where none fits,
-    which is `nearest`; compared: how many formulas; single: rounding is float32's.
+    norm that they were shortened to, nan where each window has its own, or inf. residual: relative,
+    of the nearest where none fits, which is `nearest`; compared: how many formulas; single:
+    rounding is float32's.
     """
 
     readings: tuple[Formula, ...]
@@ -46,12 +47,12 @@ class Named(NamedTuple):
             return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
                     f"{self.residual:.2g}: {self.nearest})")  # fmt: skip
         parts = [str(self.readings[0])]
-        others, scaled = np.isnan(self.clipped), abs(self.factor - 1) > (1e-3 if self.single else 1e-6)
-        if scaled and not others:
+        scaled = abs(self.factor - 1) > (1e-3 if self.single else 1e-6)
+        if scaled and not np.isnan(self.clipped):
             parts.append(f"times {self.factor:.6g}")
         if self.entropy:
             parts.append(f"{self.entropy:+.6g} ∇entropy")
-        if others:
+        if np.isnan(self.clipped):
             most = f", always: times {self.factor:.4g} at most" if scaled else ""
             parts.append(f"norm clipped with other parameters'{most}")
         elif np.isfinite(self.clipped):

@@ -1,4 +1,4 @@
-"""Tianshou's Reinforce, A2C and PPO: its Collector and update(), as they are, on linear networks."""
+"""Tianshou's Reinforce, A2C and PPO: its Collector and update(), as they are; linear networks."""
 
 import gymnasium as gym
 import torch

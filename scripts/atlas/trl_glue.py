@@ -31,21 +31,24 @@ def make(lab, options):
         train_dataset=datasets.Dataset.from_list([{"prompt": "p"}]), processing_class=TOKENS,
     )  # fmt: skip
     trainer.current_gradient_accumulation_steps = 1
-    tokens = lambda: [[2] * (int(n) - 1) + [3] for n in now["lengths"]]
-    single = (lambda *_: (tokens(), None)) if kind == "GRPO" else (lambda *_: tokens())
-    trainer._generate_single_turn = single
+
+    def generated(*_):
+        tokens = [[2] * (int(n) - 1) + [3] for n in now["lengths"]]
+        return (tokens, None) if kind == "GRPO" else tokens
 
     def log_prob(model, ids, mask, keep, *_, **__):
         now["leaf"] = torch.zeros(len(ids), keep, requires_grad=torch.is_grad_enabled())
         return now["leaf"], torch.zeros(len(ids), keep), None
 
+    trainer._generate_single_turn = generated
     trainer._get_per_token_logps_and_entropies = log_prob
 
     def ask(batch):
         now.update(returns=batch.returns, lengths=batch.lengths)
         trainer.model.train()
         prompts = [{"prompt": "pq"[int(i)]} for i in batch.prompt]
-        trainer._compute_loss(trainer.model, trainer._generate_and_score_completions(prompts)).backward()
+        scored = trainer._generate_and_score_completions(prompts)
+        trainer._compute_loss(trainer.model, scored).backward()
         out = np.zeros((len(prompts), 8))
         out[:, : now["leaf"].shape[1]] = -now["leaf"].grad.numpy()
         return out * (np.arange(8) < batch.lengths[:, None])

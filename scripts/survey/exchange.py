@@ -76,5 +76,7 @@ def ask(library: str, python: Path, folder: Path, settings: Settings, fixed: Map
     command = [python.absolute(), GLUE / f"{library}_glue.py", folder.absolute()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{library}: its glue ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        told = "\n".join(done.stderr.splitlines()[-12:])
+        raise RuntimeError(f"{library}: expected its glue to end with 0, got {done.returncode}: "
+                           f"its last words are below\n{told}")  # fmt: skip
     return {name: read(folder, name, files) for name in settings}

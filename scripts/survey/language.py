@@ -62,7 +62,8 @@ def asked(lab: Language) -> dict[str, Array]:
 
     moments(lab, keep)
     shape = PROBES, PROMPTS * lab.size
-    drawn = rng.normal(size=shape), rng.integers(1, 5, shape)
+    some = rng.normal(size=shape) * (rng.random(shape) < 0.7)  # a reward may be 0
+    drawn = some, rng.integers(1, 5, shape)
     both = [np.vstack([d, k.reshape(-1, shape[1])]) for d, k in zip(drawn, kept, strict=True)]
     prompt = np.broadcast_to(np.repeat(np.arange(PROMPTS), lab.size), both[0].shape)
     return dict(zip(ARRAYS, (*both, prompt), strict=True))
@@ -85,7 +86,7 @@ def charted(lab: Language, files: dict[str, Array], answers: Array) -> Row:
     probes = [Probe(Responses(*(files[x][i] for x in ARRAYS))) for i in range(PROBES)]
     named = identify(library(probes, 1.0), [answers[i][within[i]] for i in range(PROBES)])
     size = np.abs(answers).max()
-    if (np.abs(np.where(within, answers - first, 0)).max() > 1e-5 * size):
+    if np.abs(np.where(within, answers - first, 0)).max() > 1e-5 * size:
         raise ValueError("answers: expected one number for all tokens of a response, got more")
     psi = first[PROBES:, :, 0].reshape(-1, PROMPTS, lab.size) * PROMPTS * lab.size
     mean, covariance = moments(lab, lambda returns, lengths: psi)

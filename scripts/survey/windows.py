@@ -16,7 +16,6 @@ from minipg.truth import exact
 from minipg.validate import Array
 
 ARRAYS = ("obs", "next_obs", "actions", "rewards", "terminated", "truncated")
-SAMPLED, ROWS = 1000, 64  # so many long windows, of so many rows
 
 
 class Trend(NamedTuple):
@@ -80,7 +79,8 @@ def sampled(lab: Laboratory, rows: int, count: int, seed: int) -> list[Window]:
         entries.append(entry)
         clocks.append(clock)
         ended = mdp.terminated[entry] | (clock + 1 == lab.limit)
-        state, clock = np.where(ended, start(), mdp.next_state[entry]), np.where(ended, 0, clock + 1)
+        state = np.where(ended, start(), mdp.next_state[entry])
+        clock = np.where(ended, 0, clock + 1)
     long = replace(lab, steps=rows)
     entry, t = np.array(entries), np.array(clocks)
     truncated = (t + 1 == lab.limit) & ~mdp.terminated[entry]
@@ -111,9 +111,16 @@ def truth(lab: Laboratory, rows: int) -> Array:
     return lab.policy.vjp(lab.theta, tape, each)
 
 
-def trend(lab: Laboratory, rows: int, answers: Array) -> Trend:
-    """Of sampled windows: the radius is of the mean, 2 standard errors, in units of its length."""
-    mean, true = answers.mean(0), truth(lab, rows)
-    radius = 2 * np.sqrt(((answers - mean) ** 2).sum() / len(answers) / (len(answers) - 1))
-    size, length = np.linalg.norm(true), float(np.linalg.norm(mean))
-    return Trend(rows, length / size, float(mean @ true) / length / size, radius / length)
+def trend(lab: Laboratory, rows: int, answers: Array, weight: Array | None = None) -> Trend:
+    """Exact where every window has its weight (N,), else of sampled ones.
+
+    radius: of their mean, two standard errors, in units of its length.
+    """
+    true, radius = truth(lab, rows), 0.0
+    mean = answers.mean(0) if weight is None else weight @ answers
+    length = float(np.linalg.norm(mean))
+    if weight is None:
+        spread = ((answers - mean) ** 2).sum() / len(answers) / (len(answers) - 1)
+        radius = 2 * float(np.sqrt(spread)) / length
+    size = float(np.linalg.norm(true))
+    return Trend(rows, length / size, float(mean @ true) / length / size, radius)
