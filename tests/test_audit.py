@@ -126,29 +126,30 @@ def test_a_formula_of_other_hands_is_named(
     assert got.factor == pytest.approx(1, rel=1e-4)
 
 
-@given(RNGS, st.sampled_from(["", "n − 1"]), st.sampled_from([0.0, 0.01]),
+@given(RNGS, st.sampled_from(["", "n − 1"]), st.sampled_from([0.0, 0.01]), st.booleans(),
        st.sampled_from([np.float64, np.float32]))  # fmt: skip
-def test_a_norm_clipped_with_a_critic_s_parameters_is_named(rng, normalised, entropy, dtype):
+def test_a_norm_clipped_with_a_critic_s_parameters_is_named(
+    rng, normalised, entropy, always, dtype
+):
     """By what stands in it; with its reduction too where some window was not clipped."""
     plain = by_hand("", 0.95, normalised, False, "mean over steps")
     factors = np.minimum(1, rng.uniform(0.2, 1.3, len(PICKED)))
     factors[:2] = 1
-    for scale, reduced in ((1.0, True), (0.5, False)):
-        gradients = []
-        for (lab, i), factor in zip(PICKED, factors * scale, strict=True):
-            w = lab.window(i)
-            g = np.asarray(plain(w)) @ lab.scores(w) + entropy * lab.entropy_gradient(w)
-            gradients.append((g * factor).astype(dtype))
-        got = identify(known(), gradients)
-        psi = f"ψ normalised over the batch ({normalised})" * bool(normalised)
-        words = ("GAE λ = 0.95", "", psi, "γ^t dropped", "mean over steps")
-        assert words in [reading[:5] for reading in got.readings], str(got)
-        assert np.isnan(got.clipped)
-        assert "norm clipped with other parameters'" in str(got)
-        assert ("always" in str(got)) != reduced
-        if reduced:
-            assert got.readings[0][:5] == words, str(got)
-            assert got.entropy == pytest.approx(entropy, rel=1e-2, abs=1e-9)
+    gradients = []
+    for (lab, i), factor in zip(PICKED, factors * (0.5 if always else 1), strict=True):
+        w = lab.window(i)
+        g = np.asarray(plain(w)) @ lab.scores(w) + entropy * lab.entropy_gradient(w)
+        gradients.append((g * factor).astype(dtype))
+    got = identify(known(), gradients)
+    psi = f"ψ normalised over the batch ({normalised})" * bool(normalised)
+    words = ("GAE λ = 0.95", "", psi, "γ^t dropped", "mean over steps")
+    assert words in [reading[:5] for reading in got.readings], str(got)
+    assert np.isnan(got.clipped)
+    assert "norm clipped with other parameters'" in str(got)
+    assert ("always" in str(got)) == always
+    if not always:
+        assert got.readings[0][:5] == words, str(got)
+        assert got.entropy == pytest.approx(entropy, rel=1e-2, abs=1e-9)
 
 
 @given(RNGS, st.sampled_from(["squared", "clipped", "other λ", "other γ", "noise"]))

@@ -6,6 +6,7 @@ laboratory  a small problem whose every window is listed, its truth
 grammar     formulas as choices of ingredients
 language    the same for losses of language models
 readings    what each of them says of given windows
+fits        what may stand beside a formula: a factor, ∇entropy, a clipped norm
 naming      which formula given numbers are
 report      the audit of an estimator in one call
 """

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minipg.audit.fits import FITS, fitted
 from minipg.audit.grammar import Formula
-from minipg.audit.readings import Library, Readings
+from minipg.audit.readings import Library
 from minipg.validate import Array, check_finite, check_shape, floats
 
 EXACT, SINGLE = 1e-9, 1e-4  # relative residuals that may be rounding, of float64 and of float32
@@ -83,98 +84,11 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
         residual = np.sqrt(left + outside) / size
         if (named := _chosen(known.names, residual, factor, entropy, clip)) is not None:
             return named
-    left, factor, entropy, _ = _fitted(known.windows, ys)
+    left, factor, entropy, _ = fitted(known.windows, ys)
     k = int(np.argmin(left))
     off = float(np.sqrt(left[k] + outside)) / size
     multiples = float(factor[k]), float(entropy[k])
     return Named((), *multiples, np.inf, off, known.names[k], len(left), False)
-
-
-Fit = tuple[Array, Array, Array, float]  # squared residual, factor, ∇entropy's (K,); clip
-
-
-def _plain(windows: list[Readings], ys: list[Array]) -> Fit:
-    """As it is."""
-    left = sum(((w.x - y) ** 2).sum(1) for w, y in zip(windows, ys, strict=True))
-    return np.asarray(left), np.ones(len(windows[0].x)), np.zeros(len(windows[0].x)), np.inf
-
-
-def _joined(windows: list[Readings], ys: list[Array]) -> tuple[Array, Array, Array]:
-    """x (K, ΣR), ∇entropy and the gradient (ΣR,) of all windows."""
-    x, h = np.hstack([w.x for w in windows]), np.concatenate([w.entropy for w in windows])
-    return x, h, np.concatenate(ys)
-
-
-def _with_entropy(windows: list[Readings], ys: list[Array]) -> Fit:
-    """With the best coefficient of ∇entropy."""
-    x, h, y = _joined(windows, ys)
-    hh = float(h @ h)
-    c = (h @ y - x @ h) / hh if hh else np.zeros(len(x))
-    return ((x + np.outer(c, h) - y) ** 2).sum(1), np.ones(len(x)), c, np.inf
-
-
-def _times(windows: list[Readings], ys: list[Array]) -> Fit:
-    """With the best factor."""
-    x, _, y = _joined(windows, ys)
-    xx = (x**2).sum(1)
-    factor = np.divide(x @ y, xx, out=np.zeros(len(x)), where=xx > 0)
-    left = ((factor[:, None] * x - y) ** 2).sum(1)
-    return left, factor, np.zeros(len(x)), np.inf
-
-
-def _fitted(windows: list[Readings], ys: list[Array]) -> Fit:
-    """With the best factor and coefficient of ∇entropy."""
-    x, h, y = _joined(windows, ys)
-    hh, hy = float(h @ h), float(h @ y)
-    across = x - np.outer(x @ h / hh, h) if hh else x  # what of x is not ∇entropy
-    rest = y - hy / hh * h if hh else y
-    xx = (across**2).sum(1)
-    factor = np.divide(across @ rest, xx, out=np.zeros(len(x)), where=xx > 1e-24 * (x**2).sum(1))
-    left = ((rest - factor[:, None] * across) ** 2).sum(1)
-    return left, factor, (hy - factor * (x @ h)) / hh if hh else np.zeros(len(x)), np.inf
-
-
-def _clipped(windows: list[Readings], ys: list[Array]) -> Fit:
-    """x + c ∇entropy, each window shortened to the largest norm that was seen if it is longer.
-
-    c: each window's own best multiples of x and ∇entropy say it, b = c a.
-    """
-    most = max(float(np.linalg.norm(y)) for y in ys)
-    above, below, left = (np.zeros(len(windows[0].x)) for _ in range(3))
-    for (x, h, _), y in zip(windows, ys, strict=True):
-        xx, xh, hh, xy, hy = (x**2).sum(1), x @ h, float(h @ h), x @ y, float(h @ y)
-        det = xx * hh - xh**2
-        sure = 1e-6 * xx * hh  # of x along ∇entropy nothing can be said
-        a = np.divide(xy * hh - xh * hy, det, out=np.zeros(len(x)), where=det > sure)
-        b = np.divide(xx * hy - xh * xy, det, out=np.zeros(len(x)), where=det > sure)
-        apart = np.divide(det, xx, out=np.zeros(len(x)), where=xx > 0)  # how far x is not ∇entropy
-        above, below = above + apart * a * b, below + apart * a**2
-    c = np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
-    for (x, h, _), y in zip(windows, ys, strict=True):
-        whole = x + c[:, None] * h
-        length = np.linalg.norm(whole, axis=1, keepdims=True)
-        left += ((whole * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
-    return left, np.ones(len(left)), c, most
-
-
-def _clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fit:
-    """x + c ∇entropy, each window times a factor of its own: what was clipped is longer than y.
-
-    The norm is of other parameters too, a critic's, which nobody showed. The largest factor is
-    told; a formula is itself where some window was not clipped.
-    """
-    c, left, most = _clipped(windows, ys)[2], *np.zeros((2, len(windows[0].x)))
-    least = np.full(len(c), np.inf if len(windows) > 1 else -1.0)
-    for (x, h, basis), y in zip(windows, ys, strict=True):
-        whole = x + c[:, None] * h
-        size = (whole**2).sum(1)
-        factor = np.divide(whole @ y, size, out=np.zeros(len(c)), where=size > 0)
-        left += ((whole * factor[:, None] - y) ** 2).sum(1)
-        most, least = np.maximum(most, factor), np.minimum(least, -1 if basis is None else factor)
-    return np.where(least > 0, left, np.inf), most, c, np.nan
-
-
-FITS = _plain, _with_entropy, _times, _fitted, _clipped, _clipped_with_others
 
 
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,

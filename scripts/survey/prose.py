@@ -77,8 +77,8 @@ gives 5.0 for it."""),
 `rloo` summed over each response and averaged over responses is ∇J exactly, in double precision. At
 the default token mean its bias at G = 2 is about half of ‖∇J‖; the cosine is 0.999, so nearly all
 of it is length: division by the number of tokens. A mean over each response's tokens turns more.
-The losses gpg and cispo equal the default one at θ_old; gspo, geo_mean and sapo are the mean over each
-response's tokens, at their own defaults. `reinforce_plus_plus` whitens over the batch's tokens
+The losses gpg and cispo equal the default one at θ_old; gspo, geo_mean and sapo are the mean over
+each response's tokens, at their own defaults. `reinforce_plus_plus` whitens over the batch's tokens
 (n − 1), the baseline variant after the group's mean is off. `opo` subtracts the group's mean over
 tokens.""", """
 The number of tokens is drawn with the responses, so the token mean's length and a little of its
