@@ -27,31 +27,26 @@ def make(lab, options):
         tempfile.mkdtemp(), per_device_train_batch_size=size, report_to="none", use_cpu=True,
         num_generations=size // 2, max_completion_length=8, **options)  # fmt: skip
     trainer = getattr(trl, f"{kind}Trainer")(
-        MODEL, lambda completions, **_: now["returns"].tolist(), told,
-        train_dataset=datasets.Dataset.from_list([{"prompt": "p"}]), processing_class=TOKENS,
-    )  # fmt: skip
+        MODEL, lambda completions, **_: now["returns"], told, processing_class=TOKENS,
+        train_dataset=datasets.Dataset.from_list([{"prompt": "p"}]))  # fmt: skip
     trainer.current_gradient_accumulation_steps = 1
-
-    def generated(*_):
-        tokens = [[2] * (int(n) - 1) + [3] for n in now["lengths"]]
-        return (tokens, None) if kind == "GRPO" else tokens
+    trainer.model.train()
 
     def log_prob(model, ids, mask, keep, *_, **__):
         now["leaf"] = torch.zeros(len(ids), keep, requires_grad=torch.is_grad_enabled())
         return now["leaf"], torch.zeros(len(ids), keep), None
 
-    trainer._generate_single_turn = generated
     trainer._get_per_token_logps_and_entropies = log_prob
+    trainer._generate_single_turn = lambda *_: now["said"]
 
     def ask(batch):
-        now.update(returns=batch.returns, lengths=batch.lengths)
-        trainer.model.train()
-        prompts = [{"prompt": "pq"[int(i)]} for i in batch.prompt]
-        scored = trainer._generate_and_score_completions(prompts)
+        said = [[2] * (int(n) - 1) + [3] for n in batch.lengths]
+        now.update(returns=batch.returns.tolist(), said=(said, None) if kind == "GRPO" else said)
+        scored = trainer._generate_and_score_completions(
+            [{"prompt": "pq"[i]} for i in batch.prompt]
+        )
         trainer._compute_loss(trainer.model, scored).backward()
-        out = np.zeros((len(prompts), 8))
-        out[:, : now["leaf"].shape[1]] = -now["leaf"].grad.numpy()
-        return out * (np.arange(8) < batch.lengths[:, None])
+        return -np.pad(now["leaf"].grad, ((0, 0), (0, 8 - now["leaf"].shape[1])))
 
     return ask
 
