@@ -16,7 +16,10 @@ import torch
 from played import Played, Still, ascent, fill
 from served import serve
 
-CODE = compile((Path(sys.prefix) / "cleanrl" / "ppo.py").read_text(), "ppo.py", "exec")
+FILE = Path(sys.prefix) / "cleanrl" / "ppo.py"
+if not FILE.exists():
+    sys.exit(f"{FILE}: expected CleanRL's ppo.py, got no file: save it there, docs/atlas.md says how")
+CODE = compile(FILE.read_text(), "ppo.py", "exec")
 sys.modules["tyro"] = given = SimpleNamespace()
 sys.modules["torch.utils.tensorboard"] = MagicMock()
 

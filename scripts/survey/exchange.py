@@ -76,7 +76,8 @@ def ask(library: str, python: Path, folder: Path, settings: Settings, fixed: Map
     command = [python.absolute(), GLUE / f"{library}_glue.py", folder.absolute()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        told = "\n".join(done.stderr.splitlines()[-12:])
+        (folder / "stderr").write_text(done.stderr)
+        last = (done.stderr.strip() or "nothing").splitlines()[-1]
         raise RuntimeError(f"{library}: expected its glue to end with 0, got {done.returncode}: "
-                           f"its last words are below\n{told}")  # fmt: skip
+                           f"{last} ({folder / 'stderr'} has the rest)")  # fmt: skip
     return {name: read(folder, name, files) for name in settings}
