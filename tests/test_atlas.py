@@ -170,3 +170,12 @@ def test_what_is_not_there_is_told_in_a_line(tmp_path, capsys):
         told = capsys.readouterr().err
         assert message in told
         assert told.count("\n") == 1
+
+
+def test_a_glue_that_dies_is_told_in_a_line(tmp_path):
+    """One that is not there, in a Python that has nothing to do with it."""
+    with pytest.raises(RuntimeError, match=r"absent: expected its glue to end with 0, got 2: .*"):
+        exchange.ask("absent", Path(sys.executable), tmp_path, {}, {}, [])
+    assert (tmp_path / "stderr").read_text()
+    with pytest.raises(ValueError, match="library: expected one of cleanrl, sb3, .*, got absent"):
+        exchange.environment("absent", tmp_path)

@@ -18,7 +18,7 @@ from served import serve
 
 FILE = Path(sys.prefix) / "cleanrl" / "ppo.py"
 if not FILE.exists():
-    sys.exit(f"{FILE}: expected CleanRL's ppo.py, got no file: save it there, docs/atlas.md says how")
+    sys.exit(f"{FILE}: expected CleanRL's ppo.py, got no file: docs/atlas.md says how")
 CODE = compile(FILE.read_text(), "ppo.py", "exec")
 sys.modules["tyro"] = given = SimpleNamespace()
 sys.modules["torch.utils.tensorboard"] = MagicMock()

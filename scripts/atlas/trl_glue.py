@@ -42,9 +42,8 @@ def make(lab, options):
     def ask(batch):
         said = [[2] * (int(n) - 1) + [3] for n in batch.lengths]
         now.update(returns=batch.returns.tolist(), said=(said, None) if kind == "GRPO" else said)
-        scored = trainer._generate_and_score_completions(
-            [{"prompt": "pq"[i]} for i in batch.prompt]
-        )
+        prompts = [{"prompt": "pq"[i]} for i in batch.prompt]
+        scored = trainer._generate_and_score_completions(prompts)
         trainer._compute_loss(trainer.model, scored).backward()
         return -np.pad(now["leaf"].grad, ((0, 0), (0, 8 - now["leaf"].shape[1])))
 
