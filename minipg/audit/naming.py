@@ -54,8 +54,8 @@ class Named(NamedTuple):
         if self.entropy:
             parts.append(f"{self.entropy:+.6g} ∇entropy")
         if np.isnan(self.clipped):
-            most = f", always: times {self.factor:.4g} at most" if scaled else ""
-            parts.append(f"norm clipped with other parameters'{most}")
+            own = f"times a factor of each window's own, {self.factor:.4g} at most"
+            parts.append(own if scaled else "norm clipped with other parameters'")
         elif np.isfinite(self.clipped):
             parts.append(f"norm clipped at {self.clipped:.4g}")
         return " | ".join(parts)
