@@ -128,6 +128,32 @@ def test_a_formula_of_other_hands_is_named(
     assert got.factor == pytest.approx(1, rel=1e-4)
 
 
+@given(RNGS, st.sampled_from(["", "n − 1"]), st.sampled_from([0.0, 0.01]), st.booleans(),
+       st.sampled_from([np.float64, np.float32]))  # fmt: skip
+def test_a_norm_clipped_with_a_critic_s_parameters_is_named(
+    rng, normalised, entropy, always, dtype
+):
+    """By what stands in it; with its reduction too where some window was not clipped."""
+    plain = by_hand("", 0.95, normalised, False, "mean over steps")
+    factors = np.minimum(1, rng.uniform(0.2, 1.3, len(PICKED)))
+    factors[:2] = 1
+    gradients = []
+    for (lab, i), factor in zip(PICKED, factors * (0.5 if always else 1), strict=True):
+        w = lab.window(i)
+        g = np.asarray(plain(w)) @ lab.scores(w) + entropy * lab.entropy_gradient(w)
+        gradients.append((g * factor).astype(dtype))
+    got = identify(known(), gradients)
+    psi = f"ψ normalised over the batch ({normalised})" * bool(normalised)
+    words = ("GAE λ = 0.95", "", psi, "γ^t dropped", "mean over steps")
+    assert words in [reading[:5] for reading in got.readings], str(got)
+    assert np.isnan(got.clipped)
+    told = "times a factor of each window's own" if always else "norm clipped with other"
+    assert told in str(got)
+    if not always:
+        assert got.readings[0][:5] == words, str(got)
+        assert got.entropy == pytest.approx(entropy, rel=1e-2, abs=1e-9)
+
+
 @settings(max_examples=10)  # each looks for a λ in vain
 @given(RNGS, st.sampled_from(["squared", "clipped", "other γ", "noise"]))
 def test_what_is_outside_the_grammar_is_none_of_it(rng, kind):
@@ -393,9 +419,10 @@ def test_the_command_on_a_function_and_on_a_file(tmp_path, monkeypatch, capsys):
 
 
 def groups(rng, prompts=3):
-    """Groups of two to four responses, of one to six tokens."""
+    """Groups of two to four responses, of one to six tokens, one of them without a reward."""
     prompt = np.repeat(np.arange(prompts), rng.integers(2, 5, prompts))
-    return Responses(rng.standard_normal(len(prompt)), rng.integers(1, 7, len(prompt)), prompt)
+    returns = rng.standard_normal(len(prompt)) * (np.arange(len(prompt)) > 0)
+    return Responses(returns, rng.integers(1, 7, len(prompt)), prompt)
 
 
 @given(
@@ -435,6 +462,50 @@ def test_a_language_model_s_loss_is_named(rng, statistic, reduced, dtype):
     assert len({reading.but_epsilon for reading in got.readings}) == 1
     off = [g * (1 + 0.1 * np.cos(np.arange(len(g)))) for g in gradients]
     assert not identify(library([Probe(r) for r in batches], 1.0), off).readings
+
+
+@given(RNGS, st.sampled_from(["pass@k", "pass@k by its deviation", "GPG", "OPO", "RLOO by batch",
+                              "whitened", "group off, whitened"]))  # fmt: skip
+def test_statistics_of_released_losses_are_named(rng, statistic):
+    """In loops; whitened is over the batch's tokens, n − 1."""
+    words = {"pass@k": "the best's lead over the second (pass@k)",
+             "pass@k by its deviation": "the best's lead, the group's deviation (n − 1, ε = 1e-06)",
+             "GPG": "R less the group's mean, times responses / those with R ≠ 0",
+             "OPO": "R less the group's mean over tokens",
+             "RLOO by batch": "RLOO, then normalised over the batch (n − 1, ε = 1e-06)",
+             "whitened": "normalised over the batch's tokens (n − 1, ε = 1e-06)",
+             "group off, whitened":
+                 "the group's mean off, then normalised over the batch's tokens (n − 1, ε = 1e-06)",
+             }  # fmt: skip
+    batches, gradients = [groups(rng) for _ in range(6)], []
+    for r in batches:
+        psi = []
+        for own, prompt in zip(r.returns, r.prompt, strict=True):
+            group = [x for x, p in zip(r.returns, r.prompt, strict=True) if p == prompt]
+            tokens = [n for n, p in zip(r.lengths, r.prompt, strict=True) if p == prompt]
+            if statistic.startswith("pass@k"):
+                best, second = sorted(group)[:-3:-1]
+                lead = best - second if own == best else 0.0
+                psi.append(lead / (np.std(group, ddof=1) + 1e-6) if "by" in statistic else lead)
+            elif statistic == "GPG":
+                scored = sum(x != 0 for x in r.returns)
+                psi.append((own - sum(group) / len(group)) * len(r.returns) / scored)
+            elif statistic == "OPO":
+                psi.append(own - np.dot(group, tokens) / sum(tokens))
+            elif statistic == "RLOO by batch":
+                psi.append(own - (sum(group) - own) / (len(group) - 1))
+            else:
+                psi.append(own - ("off" in statistic) * sum(group) / len(group))
+        psi = np.array(psi)
+        if statistic == "RLOO by batch":
+            psi = (psi - psi.mean()) / (psi.std(ddof=1) + 1e-6)
+        each = np.repeat(psi, r.lengths)
+        if "whitened" in statistic:
+            each = (each - each.mean()) / (each.std(ddof=1) + 1e-6)
+        gradients.append(each / len(each))
+    got = identify(library([Probe(r) for r in batches], 1.0), gradients)
+    assert f"{words[statistic]} | mean over all tokens" in {str(x) for x in got.readings}, str(got)
+    assert len({reading.but_epsilon for reading in got.readings}) == 1
 
 
 def test_responses_that_are_none_are_refused():

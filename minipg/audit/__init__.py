@@ -11,6 +11,7 @@ combined    every combination, and its numbers on a window
 resets      what they say of windows with resets, and what code that does not know them says
 language    the same for losses of language models
 readings    what each of them says of given windows
+fits        what may stand beside a formula: a factor, ∇entropy, a clipped norm
 naming      which formula given numbers are
 search      the same, with a λ that is searched for where none fits
 asking      what an estimator returns, checked

@@ -39,6 +39,17 @@ def checked(responses: Responses) -> Responses:
     return Responses(returns, lengths.astype(int), np.unique(prompt, return_inverse=True)[1])
 
 
+def _lead(r: Responses) -> Array:
+    """Of each group's best response: how much better it is than the second; 0 for the others."""
+    order = np.lexsort((-r.returns, r.prompt))
+    first = np.append(True, np.diff(r.prompt[order]) > 0)  # of its group
+    second = np.append(order[1:], order[-1])
+    lead = np.zeros(len(order))
+    lead[order] = np.where(first & (r.prompt[second] == r.prompt[order]),
+                           r.returns[order] - r.returns[second], 0)  # fmt: skip
+    return lead
+
+
 def statistics(r: Responses) -> Iterator[Part]:
     """What multiplies the score of every token of a response."""
     x, count = r.returns, np.bincount(r.prompt)
@@ -49,21 +60,36 @@ def statistics(r: Responses) -> Iterator[Part]:
     yield Part("R", x)
     yield Part("R less the group's mean", x - mean)
     yield Part("R less the mean of the others (RLOO)", x - others)
+    by_length = np.bincount(r.prompt, x * r.lengths) / np.bincount(r.prompt, r.lengths)
+    yield Part("R less the group's mean over tokens", x - by_length[r.prompt])
     yield Part("R less the batch's mean", x - x.mean())
+    lead = _lead(r)
+    yield Part("the best's lead over the second (pass@k)", lead)
+    per_scored = len(x) / max(int(np.count_nonzero(x)), 1)
+    yield Part("R less the group's mean, times responses / those with R ≠ 0",
+               (x - mean) * per_scored)  # fmt: skip
     for ddof, name in ((0, "n"), (1, "n − 1")):
         within = np.bincount(r.prompt, (x - mean) ** 2)[r.prompt]
         own = np.sqrt(within / np.maximum(size - ddof, 1))
         whole = np.sqrt(((x - x.mean()) ** 2).sum() / max(len(x) - ddof, 1))
-        by_token = np.sqrt(np.average((x - tokens) ** 2, weights=r.lengths))
+        count_less = r.rows / max(r.rows - ddof, 1)
+        by_token = np.sqrt(np.average((x - tokens) ** 2, weights=r.lengths) * count_less)
+        off = np.average(x - mean, weights=r.lengths)
+        off_by_token = np.sqrt(np.average((x - mean - off) ** 2, weights=r.lengths) * count_less)
         for eps in (1e-8, 1e-6, 1e-4):
             told = f"({name}, ε = {eps:g})"
             yield Part(f"normalised over the group {told}", (x - mean) / (own + eps), (9,))
+            yield Part(f"the best's lead, the group's deviation {told}", lead / (own + eps), (9,))
             yield Part(f"the group's mean off, the batch's deviation {told}",
                        (x - mean) / (whole + eps), (9,))  # fmt: skip
             yield Part(f"normalised over the batch {told}", (x - x.mean()) / (whole + eps), (9,))
-            if not ddof:
-                yield Part(f"normalised over the batch's tokens {told}",
-                           (x - tokens) / (by_token + eps), (9,))  # fmt: skip
+            yield Part(f"normalised over the batch's tokens {told}",
+                       (x - tokens) / (by_token + eps), (9,))  # fmt: skip
+            yield Part(f"the group's mean off, then normalised over the batch's tokens {told}",
+                       (x - mean - off) / (off_by_token + eps), (9,))  # fmt: skip
+            yield Part(f"RLOO, then normalised over the batch {told}",
+                       (x - others) / (np.sqrt(((x - others) ** 2).sum() / max(len(x) - ddof, 1))
+                                       + eps), (9,))  # fmt: skip
 
 
 def reductions(r: Responses) -> Iterator[Part]:

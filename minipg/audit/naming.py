@@ -3,11 +3,12 @@
 Axes: L rows of a window, P parameters, K formulas, R numbers of a window that are compared.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from minipg.audit.fits import FITS, fitted
 from minipg.audit.grammar import Formula
 from minipg.audit.readings import Library, Readings
 from minipg.validate import Array, check_finite, check_shape, floats
@@ -20,8 +21,9 @@ class Named(NamedTuple):
     """readings: formulas that the numbers fit, none where nothing does; equal on these windows.
 
     factor, entropy: what they are multiplied by, and the coefficient of ∇entropy. clipped: the
-    norm that they were shortened to, or inf. residual: relative, of the nearest where none fits,
-    which is `nearest`; compared: how many formulas; single: rounding is float32's.
+    norm that they were shortened to, nan where each window has its own, or inf. residual: relative,
+    of the nearest where none fits, which is `nearest`; compared: how many formulas; single:
+    rounding is float32's.
     """
 
     readings: tuple[Formula, ...]
@@ -46,11 +48,15 @@ class Named(NamedTuple):
             return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
                     f"{self.residual:.2g}: {self.nearest})")  # fmt: skip
         parts = [str(self.readings[0])]
-        if abs(self.factor - 1) > (1e-3 if self.single else 1e-6):
+        scaled = abs(self.factor - 1) > (1e-3 if self.single else 1e-6)
+        if scaled and not np.isnan(self.clipped):
             parts.append(f"times {self.factor:.6g}")
         if self.entropy:
             parts.append(f"{self.entropy:+.6g} ∇entropy")
-        if np.isfinite(self.clipped):
+        if np.isnan(self.clipped):
+            own = f"times a factor of each window's own, {self.factor:.4g} at most"
+            parts.append(own if scaled else "norm clipped with other parameters'")
+        elif np.isfinite(self.clipped):
             parts.append(f"norm clipped at {self.clipped:.4g}")
         return " | ".join(parts)
 
@@ -91,76 +97,6 @@ def on_grid(known: Library, gradients: Sequence[Array]) -> Named:
     return Named((), *multiples, np.inf, off, known.names[k], len(left), False)
 
 
-Fits = tuple[Array, Array, Array, float]  # squared residual, factor, ∇entropy's (K,); clip
-Fit = Callable[[list[Readings], list[Array]], Fits]
-
-
-def _plain(windows: list[Readings], ys: list[Array]) -> Fits:
-    """As it is."""
-    left = sum(((w.x - y) ** 2).sum(1) for w, y in zip(windows, ys, strict=True))
-    return np.asarray(left), np.ones(len(windows[0].x)), np.zeros(len(windows[0].x)), np.inf
-
-
-def _joined(windows: list[Readings], ys: list[Array]) -> tuple[Array, Array, Array]:
-    """x (K, ΣR), ∇entropy and the gradient (ΣR,) of all windows."""
-    x, h = np.hstack([w.x for w in windows]), np.concatenate([w.entropy for w in windows])
-    return x, h, np.concatenate(ys)
-
-
-def _with_entropy(windows: list[Readings], ys: list[Array]) -> Fits:
-    """With the best coefficient of ∇entropy."""
-    x, h, y = _joined(windows, ys)
-    hh = float(h @ h)
-    c = (h @ y - x @ h) / hh if hh else np.zeros(len(x))
-    return ((x + np.outer(c, h) - y) ** 2).sum(1), np.ones(len(x)), c, np.inf
-
-
-def _times(windows: list[Readings], ys: list[Array]) -> Fits:
-    """With the best factor."""
-    x, _, y = _joined(windows, ys)
-    xx = (x**2).sum(1)
-    factor = np.divide(x @ y, xx, out=np.zeros(len(x)), where=xx > 0)
-    left = ((factor[:, None] * x - y) ** 2).sum(1)
-    return left, factor, np.zeros(len(x)), np.inf
-
-
-def fitted(windows: list[Readings], ys: list[Array]) -> Fits:
-    """With the best factor and coefficient of ∇entropy."""
-    x, h, y = _joined(windows, ys)
-    hh, hy = float(h @ h), float(h @ y)
-    across = x - np.outer(x @ h / hh, h) if hh else x  # what of x is not ∇entropy
-    rest = y - hy / hh * h if hh else y
-    xx = (across**2).sum(1)
-    factor = np.divide(across @ rest, xx, out=np.zeros(len(x)), where=xx > 1e-24 * (x**2).sum(1))
-    left = ((rest - factor[:, None] * across) ** 2).sum(1)
-    return left, factor, (hy - factor * (x @ h)) / hh if hh else np.zeros(len(x)), np.inf
-
-
-def clipped(windows: list[Readings], ys: list[Array]) -> Fits:
-    """x + c ∇entropy, each window shortened to the largest norm that was seen if it is longer.
-
-    c: each window's own best multiples of x and ∇entropy say it, b = c a.
-    """
-    most = max(float(np.linalg.norm(y)) for y in ys)
-    above, below, left = (np.zeros(len(windows[0].x)) for _ in range(3))
-    for (x, h, _), y in zip(windows, ys, strict=True):
-        xx, xh, hh, xy, hy = (x**2).sum(1), x @ h, float(h @ h), x @ y, float(h @ y)
-        det = xx * hh - xh**2
-        a = np.divide(xy * hh - xh * hy, det, out=np.zeros(len(x)), where=det > 0)
-        b = np.divide(xx * hy - xh * xy, det, out=np.zeros(len(x)), where=det > 0)
-        sure = np.divide(det, xx, out=np.zeros(len(x)), where=xx > 0)  # how far x is not ∇entropy
-        above, below = above + sure * a * b, below + sure * a**2
-    c = np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
-    for (x, h, _), y in zip(windows, ys, strict=True):
-        whole = x + c[:, None] * h
-        length = np.linalg.norm(whole, axis=1, keepdims=True)
-        left += ((whole * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
-    return left, np.ones(len(left)), c, most
-
-
-FITS = _plain, _with_entropy, _times, fitted, clipped
-
-
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,
             clip: float) -> Named | None:  # fmt: skip
     """The readings of least residual, if it is rounding and all others are far off."""
@@ -171,12 +107,13 @@ def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array
     fits = np.flatnonzero(residual <= bound)
     if single:
         near = np.flatnonzero((residual > bound) & (residual < GAP * least))
-        fit = {names[k].but_epsilon for k in fits}
-        if least > SINGLE or not {names[k].but_epsilon for k in near} <= fit:
+        known = {names[k].but_epsilon for k in fits}
+        if least > SINGLE or any(names[k].but_epsilon not in known for k in near):
             return None
     itself = np.abs(factor - 1) <= (1e-3 if single else 1e-6)  # no factor at all comes first
     order = sorted(fits, key=lambda k: (not itself[k], len(names[k].pitfalls), len(str(names[k]))))
     k = order[0]
     share = float(entropy[k] / factor[k]) if abs(entropy[k]) > 1e-7 * abs(factor[k]) else 0.0
+    share = 0.0 if single and abs(share) < 1e-5 else share
     chosen = tuple(names[i] for i in order if itself[i] == itself[k])
     return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from minipg.audit.fits import Fit, clipped, fitted
 from minipg.audit.grammar import Formula, advantages, normalisations, reductions
-from minipg.audit.naming import Fit, Named, clipped, compared, fitted, on_grid
+from minipg.audit.naming import Named, compared, on_grid
 from minipg.audit.readings import Library, Readings, library, projected
 from minipg.audit.resets import Seen, ways_to_see
 from minipg.audit.window import Window

@@ -1,0 +1,105 @@
+"""What may stand beside a formula: a factor, ∇entropy, a norm to which each window is shortened.
+
+Each says of every formula how far it is from the gradients at its best.
+Axes: K formulas, R numbers of a window that are compared.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from minipg.audit.readings import Readings
+from minipg.validate import Array
+
+Fits = tuple[Array, Array, Array, float]  # squared residual, factor, ∇entropy's (K,); clip
+Fit = Callable[[list[Readings], list[Array]], Fits]
+
+
+def plain(windows: list[Readings], ys: list[Array]) -> Fits:
+    """As it is."""
+    left = sum(((w.x - y) ** 2).sum(1) for w, y in zip(windows, ys, strict=True))
+    return np.asarray(left), np.ones(len(windows[0].x)), np.zeros(len(windows[0].x)), np.inf
+
+
+def _joined(windows: list[Readings], ys: list[Array]) -> tuple[Array, Array, Array]:
+    """x (K, ΣR), ∇entropy and the gradient (ΣR,) of all windows."""
+    x, h = np.hstack([w.x for w in windows]), np.concatenate([w.entropy for w in windows])
+    return x, h, np.concatenate(ys)
+
+
+def with_entropy(windows: list[Readings], ys: list[Array]) -> Fits:
+    """With the best coefficient of ∇entropy."""
+    x, h, y = _joined(windows, ys)
+    hh = float(h @ h)
+    c = (h @ y - x @ h) / hh if hh else np.zeros(len(x))
+    return ((x + np.outer(c, h) - y) ** 2).sum(1), np.ones(len(x)), c, np.inf
+
+
+def times(windows: list[Readings], ys: list[Array]) -> Fits:
+    """With the best factor."""
+    x, _, y = _joined(windows, ys)
+    xx = (x**2).sum(1)
+    factor = np.divide(x @ y, xx, out=np.zeros(len(x)), where=xx > 0)
+    left = ((factor[:, None] * x - y) ** 2).sum(1)
+    return left, factor, np.zeros(len(x)), np.inf
+
+
+def fitted(windows: list[Readings], ys: list[Array]) -> Fits:
+    """With the best factor and coefficient of ∇entropy."""
+    x, h, y = _joined(windows, ys)
+    hh, hy = float(h @ h), float(h @ y)
+    across = x - np.outer(x @ h / hh, h) if hh else x  # what of x is not ∇entropy
+    rest = y - hy / hh * h if hh else y
+    xx = (across**2).sum(1)
+    factor = np.divide(across @ rest, xx, out=np.zeros(len(x)), where=xx > 1e-24 * (x**2).sum(1))
+    left = ((rest - factor[:, None] * across) ** 2).sum(1)
+    return left, factor, (hy - factor * (x @ h)) / hh if hh else np.zeros(len(x)), np.inf
+
+
+def _share(windows: list[Readings], ys: list[Array]) -> Array:
+    """c (K,) where each window is some multiple of x + c ∇entropy.
+
+    Each window's own best multiples of x and ∇entropy say it, b = c a.
+    """
+    above, below = np.zeros((2, len(windows[0].x)))
+    for (x, h, _), y in zip(windows, ys, strict=True):
+        xx, xh, hh, xy, hy = (x**2).sum(1), x @ h, float(h @ h), x @ y, float(h @ y)
+        det = xx * hh - xh**2
+        sure = det > 1e-6 * xx * hh  # of x along ∇entropy nothing can be said
+        a = np.divide(xy * hh - xh * hy, det, out=np.zeros(len(x)), where=sure)
+        b = np.divide(xx * hy - xh * xy, det, out=np.zeros(len(x)), where=sure)
+        apart = np.divide(det, xx, out=np.zeros(len(x)), where=xx > 0)  # how far x is not ∇entropy
+        above, below = above + apart * a * b, below + apart * a**2
+    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+
+
+def clipped(windows: list[Readings], ys: list[Array]) -> Fits:
+    """x + c ∇entropy, each window shortened to the largest norm that was seen if it is longer."""
+    most = max(float(np.linalg.norm(y)) for y in ys)
+    c, left = _share(windows, ys), np.zeros(len(windows[0].x))
+    for (x, h, _), y in zip(windows, ys, strict=True):
+        whole = x + c[:, None] * h
+        length = np.linalg.norm(whole, axis=1, keepdims=True)
+        left += ((whole * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
+    return left, np.ones(len(left)), c, most
+
+
+def clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fits:
+    """x + c ∇entropy, each window shortened by a factor of its own.
+
+    The norm is of other parameters too, a critic's, which nobody showed. The largest factor is
+    told; a formula is itself where some window was not clipped.
+    """
+    c, (left, most) = _share(windows, ys), np.zeros((2, len(windows[0].x)))
+    if len(windows) < 2 or any(w.basis is None for w in windows):  # any factor would do
+        return left + np.inf, most, c, np.nan
+    for (x, h, _), y in zip(windows, ys, strict=True):
+        whole = x + c[:, None] * h
+        size = (whole**2).sum(1)
+        factor = np.divide(whole @ y, size, out=np.zeros(len(c)), where=size > 0)
+        left += np.where(factor > 0, ((whole * factor[:, None] - y) ** 2).sum(1), np.inf)
+        most = np.maximum(most, factor)
+    return left, most, c, np.nan
+
+
+FITS = plain, with_entropy, times, fitted, clipped, clipped_with_others
