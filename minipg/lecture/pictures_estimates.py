@@ -63,10 +63,10 @@ def cloud(p: Problem) -> str:
             drawn = rng.choice(len(games), (80, count), p=p.batch.weight / p.batch.weight.sum())
             x = games[drawn].mean(1)
             ax.plot(*x.T, "o", ms=3, color=colour, alpha=0.6, mew=0, zorder=1)
-        arrow(ax, truth, GREEN)
+        ax.plot(*truth, "*", ms=9, color=GREEN)
         ax.set(xlabel="along ∇J", ylabel="across it")
-    left.set(title="80 games, one each; arrow ∇J")
-    middle.set(title="80 means of 100, of 10000")
+    left.set(title="80 games, one each; ★ ∇J")
+    middle.set(title="means of 100, of 10000; ★ ∇J")
     m = np.geomspace(1, 1e6, 13)
     noise = np.sqrt(p.variance(p.estimates).sum() / m)
     right.loglog(m, noise, color=BLUE)
@@ -75,7 +75,7 @@ def cloud(p: Problem) -> str:
     needed = p.variance(p.estimates).sum() / float(truth @ truth)
     label = (
         "Left: gradients of 80 single games (those that coincide, as of all that earn nothing, are "
-        "one dot) scatter far around ∇J, the arrow. Middle: means of 100 (blue) and of 10000 games "
+        "one dot) scatter far around ∇J, the star. Middle: means of 100 (blue) and of 10000 games "
         "(orange) lie closer. Right: the noise, blue, falls as one over the root of the games; it "
         f"equals ‖∇J‖, dashed, at {needed:.0f} games."
     )
@@ -144,11 +144,11 @@ def dropped_discount(p: Problem) -> str:
     turned = np.degrees(np.arctan2(vector[1], vector[0]))
     own, at = pair(p.mdp.gamma), pair(0.9)
     figure, (left, right) = axes(2)
-    for end, colour, key in (((1, 0), GREEN, "∇J"), (at[1:], ORANGE, "without γ^t")):
+    for end, colour, key in (((1, 0), GREEN, "∇J"), (at[1:], ORANGE, "without γᵗ")):
         arrow(left, np.array(end), colour)
         left.plot([], [], color=colour, label=key)
-    left.set(xlim=(-0.05, 1.15 * max(1, at[1])), ylim=(-0.1, 1.15 * at[2]))
-    left.set_aspect("equal", adjustable="datalim")
+    width = 1.15 * max(1, at[1], 2 * at[2])
+    left.set(xlim=(-0.05 * width, width), ylim=(-0.15 * width, 0.55 * width), aspect="equal")
     left.set(xlabel="along ∇J, in ‖∇J‖", ylabel="across it", title="γ = 0.9")
     left.legend(loc="upper left")
     right.plot(1 / (1 - gammas), off, color=BLUE, marker="o", ms=3, label="‖difference‖/‖∇J‖")
@@ -156,7 +156,7 @@ def dropped_discount(p: Problem) -> str:
     right.set(xlabel="1/(1 − γ)", xscale="log", yscale="log", title="over the horizon")
     right.legend()
     label = (
-        f"Of the {name}: without γ to the t the vector has {at[1]:.2f} of the gradient's length "
+        f"Of the {name}: without γ^t the vector has {at[1]:.2f} of the gradient's length "
         f"along it and {at[2]:.2f} across it at γ = 0.9. At the page's γ = {p.mdp.gamma:g} it is "
         f"off by {own[0]:.1%} of ‖∇J‖; the difference goes away only as γ goes to 1, or where "
         "games are as short as those of the unrolled start."
