@@ -6,8 +6,8 @@ EQUATIONS = (
     Statement("E01", S1, "the objective J(θ) = E_π E_T R",
         "The return of a game (the discounted sum of its rewards), averaged over what the policy "
         "chooses and what the environment does.",
-        r"\mathbb{E}_{\pi(\theta)} \mathbb{E}_{\mathcal{T}} \A{R} \rightarrow \max_{\theta}",
-        "slide", "truth.exact.objective", ("state_values",),
+        r"\A{\mathbb{E}_{\pi(\theta)} \mathbb{E}_{\mathcal{T}} R} \rightarrow \max_{\theta}",
+        "slide", "truth.exact.objective", ("start state_values",),
         ("truth.exact.state_values", "estimators.returns.total_return")),
     Statement("E02", S1, "metaheuristics: the cross-entropy method maximises J(θ) with no gradient",
         "Black-box search draws many parameters, keeps the best few and draws the next around"

@@ -101,7 +101,7 @@ def plane_of_psi(p: Problem) -> str:
     ax.legend()
     label = (
         "Each choice of ψ as a point of bias and noise. With exact critics all have bias 0; with "
-        f"wrong ones, hatted on the slides, it is in units of ‖∇J‖ {', '.join(told)}."
+        f"wrong ones it is in units of ‖∇J‖ {', '.join(told)}."
     )
     return svg(figure, "psi", label)
 
