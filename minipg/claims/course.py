@@ -2,6 +2,12 @@
 
 from minipg.claims.statement import S1, S2, S3, S4, S5
 
+PROBLEMS = (
+    "They are made on two problems: the whole table, which is solved; and its unrolled start, the "
+    "first {steps} steps from {starts} states where the action matters, which is short enough to "
+    "list every trajectory and to play many, and has another J and another ∇J. Whatever is "
+    "enumerated or played is of the start, the rest of the whole table or some of its states."
+)
 OPENING = (
     "Every equation of the lecture stands here beside the code that computes it and a number that "
     "checks it. The code is the library's own, word for word, without its docstring and the "

@@ -57,7 +57,7 @@ def svg(figure: Figure, name: str, label: str) -> str:
     text = re.sub(r' d="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
     text = re.sub(r">\s+<", "><", text).replace("<g >", "<g>")
     kind, label = ' class="wide"' if figure.get_figwidth() > WIDE else "", escape(label)
-    picture = re.sub(r"^<svg", f'<svg role="img"{kind} aria-label="{label}"', text).strip()
+    picture = re.sub(r"^<svg", f'<svg role="img" aria-label="{label}"{kind}', text).strip()
     seen = f'<p class="seen" aria-hidden="true">{label}</p>'
     return f'<div class="scroll" tabindex="0">{picture}</div>{seen}'
 

@@ -9,7 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from minipg.claims import CLAIMS, EQUATIONS, ERRATA, QUESTIONS, STATEMENTS, Problem
-from minipg.claims.course import CHECK, OPENING, ORDER
+from minipg.claims.course import CHECK, OPENING, ORDER, PROBLEMS
 from minipg.claims.rows import Claim, Row
 from minipg.claims.statement import Erratum, Question, Statement
 from minipg.lecture import code, formula
@@ -181,11 +181,8 @@ def build(problem: Problem, table: str, proofs: list[Proof]) -> str:
     steps = problem.start.num_states // problem.mdp.num_states - 1
     starts = int((problem.start.start > 0).sum())
     opening = (
-        f"{held}, γ = {problem.mdp.gamma:g}, {problem.mdp.num_states} states. They are made on two "
-        "problems: the whole table, which is solved; and its unrolled start, the first "
-        f"{steps} steps from {starts} states where the action matters, which is short enough to "
-        "list every trajectory and to play many, and has another J and another ∇J. Whatever is "
-        "enumerated or played is of the start, the rest of the whole table or some of its states.",
+        f"{held}, γ = {problem.mdp.gamma:g}, {problem.mdp.num_states} states. "
+        + PROBLEMS.format(steps=steps, starts=starts),
         *OPENING,
     )
     text = "".join(f"<p>{words(part)}</p>" for part in opening)
