@@ -17,6 +17,8 @@ from minipg.validate import Array
 BLUE, ORANGE, GREEN = "#1f77b4", "#d95f02", "#159570"  # each legible on white and on black
 INK = "#010203"  # becomes the page's own colour
 WIDE = 6  # inches
+_LINE = np.linspace(-1, 1, 255)[:, None]  # from orange over nothing, the page itself, to blue
+SHADES = ListedColormap(np.hstack([np.where(_LINE < 0, to_rgb(ORANGE), to_rgb(BLUE)), abs(_LINE)]))
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK,
@@ -60,16 +62,6 @@ def svg(figure: Figure, name: str, label: str) -> str:
     picture = re.sub(r"^<svg", f'<svg role="img" aria-label="{label}"{kind}', text).strip()
     seen = f'<p class="seen" aria-hidden="true">{label}</p>'
     return f'<div class="scroll" tabindex="0">{picture}</div>{seen}'
-
-
-def _shades() -> ListedColormap:
-    """From orange at −1 over nothing, the page itself, at 0 to blue at 1."""
-    x = np.linspace(-1, 1, 255)[:, None]
-    colours = np.where(x < 0, to_rgb(ORANGE), to_rgb(BLUE))
-    return ListedColormap(np.hstack([colours, np.abs(x)]))
-
-
-SHADES = _shades()
 
 
 def heat(axes: Axes, table: Array, size: float) -> None:

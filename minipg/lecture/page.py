@@ -96,8 +96,9 @@ def verdict(proof: Proof) -> str:
     elif not proof.fails:
         sign = f"<b>✓ {row.error:.1e} ≤ {row.tolerance:.2g}</b>"
     part = claim.text.removeprefix(STATEMENTS[claim.id].title).removeprefix("; ")
+    part = f"{words(part)}: " if part else ""
     name = claim.compare.__name__
-    return (f'<p class="proof">{sign}{words(part)} <span>{words(row.compared)}</span></p>'
+    return (f'<p class="proof">{sign}{part}<span>{words(row.compared)}</span></p>'
             + folded("how it was compared", listing(name, code.source(claim.compare))))  # fmt: skip
 
 
