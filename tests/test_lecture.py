@@ -1,8 +1,11 @@
 """The page: its texts are the slides', its colours in the code, its proofs able to fail."""
 
+import ast
+import inspect
 import json
 import re
 import sys
+import textwrap
 from html import unescape
 from pathlib import Path
 
@@ -33,11 +36,18 @@ def bare(tex: str) -> str:
 
 @every_equation
 def test_a_formula_is_the_slide_s_or_says_what_it_is(x):
+    """Where a line of a slide begins with = or ≈ its left side may stand before it."""
     slides = {bare(tex) for tex in SLIDES}
-    assert (bare(x.formula) in slides) == (x.stated == "slide")
-    assert x.stated in ("slide", "words") or (
-        x.stated in STATEMENTS and x.stated.startswith("errata")
-    )
+    continued = {bare(tex) for tex in SLIDES if tex.startswith(("=", r"\approx"))}
+    whole, right = bare(x.formula), re.split(r"=|\\approx", bare(x.formula), maxsplit=1)[-1]
+    if x.stated == "slide":
+        assert whole in slides or right in continued
+    else:
+        assert whole not in slides
+        parts = any(len(part) > 12 and part in whole for part in slides)
+        assert x.stated == ("part" if parts else "words") or (
+            x.stated in STATEMENTS and x.stated.startswith("errata")
+        )
 
 
 @pytest.mark.parametrize("x", ERRATA, ids=lambda x: x.id)
@@ -70,10 +80,31 @@ def test_code_is_shown_without_what_says_nothing_of_the_formula():
     )
     for x in EQUATIONS:
         text = code.source(code.found(x.code))
-        assert not re.search(r"^\s*(\w+ = )?check_|, check_range", text, re.MULTILINE)
+        assert not re.search(r"^\s*check_|, check_range", text, re.MULTILINE)
         assert '"""' not in text
     with pytest.raises(ValueError, match="minipg.truth.lies: expected a name of minipg.truth"):
         code.found("truth.lies")
+
+
+def names(tree, *contexts):
+    """Arguments and names below it that are loaded, or stored."""
+    return {x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and type(x.ctx) in contexts}
+
+
+def assigned(tree):
+    return names(tree, ast.Store) | {x.arg for x in ast.walk(tree) if isinstance(x, ast.arg)}
+
+
+@pytest.mark.parametrize("thing", [
+    *(pytest.param(claim.compare, id=claim.compare.__name__) for claim in CLAIMS),
+    *(pytest.param(code.found(name), id=name)
+      for name in sorted({name for x in EQUATIONS for name in (x.code, *x.beside)})),
+])  # fmt: skip
+def test_code_that_is_shown_has_all_that_it_needs(thing):
+    """It parses, and what it uses and the whole source assigns is assigned in what is shown."""
+    whole = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    shown = ast.parse(code.source(thing))
+    assert names(shown, ast.Load) & assigned(whole) <= assigned(shown)
 
 
 def test_a_formula_that_is_none_is_refused():

@@ -2,21 +2,32 @@
 
 from minipg.claims.statement import S1, S2, S3, S4, S5
 
+PROBLEMS = (
+    "They are made on two problems: the whole table, which is solved; and its unrolled start, the "
+    "first {steps} steps from {starts} states where the action matters, which is short enough to "
+    "list every trajectory and to play many, and has another J and another ∇J. Whatever is "
+    "enumerated or played is of the start, the rest of the whole table or some of its states."
+)
 OPENING = (
-    "Every equation of the lecture stands here beside the code that computes it and the number "
-    "that proves it. The code is the library's own, word for word, without its docstring and the "
+    "Every equation of the lecture stands here beside the code that computes it and a number that "
+    "checks it. The code is the library's own, word for word, without its docstring and the "
     "checks of its arguments; terms of a formula have the colour of the words that are them in "
-    "the code, and light up together.",
+    "the code, and on a screen light up together.",
     "A row with ✓ is a comparison of two computations on the table of this page: on one side the "
     "function shown, on the other a linear solve, a sum over every trajectory (enumeration), a "
-    "derivative by complex step, or episodes played. It says what was compared, the error found "
-    "and the error allowed. Where chance is involved, the row states with which probability it "
-    "would fail though the code were right.",
-    "Under a card lie, folded, the source of that comparison, the functions that the formula "
-    "needs, the whole docstring with the shapes of its arguments, and the names of the tests that "
-    "hold it on random tables.",
+    "derivative by complex step, or episodes played. It says the error found and the error "
+    "allowed, and what was compared. Of two numbers the error is their difference, mostly in units "
+    "of their size; of a limit it is the excess over it, 0 where it holds, or where the row says "
+    "so the ratio to it. One table confirms an equation and does not prove it; the tests named "
+    "under a card ask the same of random ones. Where chance is involved, the row states with which "
+    "probability it would fail though the code were right.",
+    "On a screen there lie, folded under a card, the source of that comparison, the functions that "
+    "the formula needs, the whole docstring with the shapes of its arguments, and the names of the "
+    "tests.",
     "γ is the discount, T a trajectory (a game, an episode), π the policy and θ its parameters, "
-    "π̃ another policy; R is a game's discounted return, G its rest, ψ whatever multiplies ∇log π.",
+    "π̃ another policy; R is a game's discounted return, G its rest, ψ whatever multiplies ∇log π. "
+    "The reward of step t, from s_t to s_{t+1}, is r(s_{t+1}) in sections 1–4 and r(s_t) in "
+    "section 5, as on the slides.",
 )
 ORDER = {
     S1: "policies/policy and its heads, experience/batch, estimators/score_function, "
@@ -38,9 +49,9 @@ CHECK = {  # after each section: a question, and the card whose number answers i
          ("Through which state does a wrong critic bias the gradient?", "E19"),
          ("What does a shared network add to the gradient?", "E17")),
     S4: (("What does λ do to a critic that is bad?", "E24"),
-         ("Which of the four ψ are biased by a wrong critic, and which is not?", "errata 10"),
+         ("Which of the four ψ are biased by a wrong critic, and which are not?", "errata 10"),
          ("Which weight does the last N-step advantage get in a game of T steps?", "errata 5")),
     S5: (("Whose states and whose advantages does the performance identity use?", "E29"),
-         ("Why is the step exactly √(2δ/gᵀH⁻¹g) long?", "E43"),
+         ("Why is the step exactly √(2δ/gᵀH⁻¹g) times H⁻¹g?", "E43"),
          ("What is approximate in A ⊗ G, and when is it exact?", "E48")),
 }  # fmt: skip

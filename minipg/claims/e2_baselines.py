@@ -3,7 +3,7 @@
 from minipg.claims.statement import S2, Statement
 
 EQUATIONS = (
-    Statement("E07", S2, "E ∇log π = 0",
+    Statement("E07", S2, "the score has mean 0: E ∇log π = 0",
         "The score is zero on average, because probabilities sum to 1 whatever the "
         "parameters.",
         r"\mathbb{E} \A{\nabla_{\theta} \log \pi(\theta)} = \int \nabla_{\theta} "
@@ -17,8 +17,8 @@ EQUATIONS = (
         r"\nabla_{\theta} \log \pi(\theta) \A{R}",
         "words", "estimators.baselines.constant_baseline", ("psi", "_ratio_of_means"),
         ("estimators.baselines._ratio_of_means", "estimators.groups.rloo")),
-    Statement("E09", S2, "b = E(∇log π)²R / E(∇log π)² has the lowest variance",
-        "The optimal constant baseline: a mean of the returns weighted by the squared score, "
+    Statement("E09", S2, "the optimal baseline b = E(∇log π)²R / E(∇log π)²: no other varies less",
+        "The constant of lowest variance: a mean of the returns weighted by the squared score, "
         "often near the plain mean return.",
         r"b = \frac{\A{\mathbb{E}(\nabla_{\theta} \log \pi(\theta))^2 "
         r"R}}{\B{\mathbb{E}(\nabla_{\theta} \log \pi(\theta))^2}}",
@@ -27,8 +27,8 @@ EQUATIONS = (
     Statement("E10", S2, "careful REINFORCE: the reward-to-go in place of R, the same mean ∇J",
         "Rewards that came before an action cannot depend on it; leaving them out keeps the "
         "gradient's mean (causality).",
-        r"= \mathbb{E} \sum_t^T \nabla_{\theta} \log \pi(a_t | s_t, \theta) "
-        r"\left(\sum_{t'=t+1}^T \A{r(s_{t'})} \right)",
-        "slide", "estimators.returns.reward_to_go", ("rewards",),
+        r"\nabla = \mathbb{E} \sum_t^T \gamma^t\, \nabla_{\theta} \log \pi(a_t | s_t, \theta) "
+        r"\left(\sum_{t'=t+1}^T \B{\gamma}^{t'-t-1} \A{r(s_{t'})} \right)",
+        "errata 7", "estimators.returns.reward_to_go", ("rewards", "gamma"),
         ("estimators.returns.discounted_sum", "estimators.recursion.backward_recursion")),
 )  # fmt: skip

@@ -6,16 +6,16 @@ EQUATIONS = (
     Statement("E11", S3, "the reward-to-go estimates Q: ∇J = E Σ_t γ^t ∇log π Q^π(s_t, a_t)",
         "The policy-gradient theorem: each action is weighted by its action value, the "
         "rewards expected from it on; the return of one game is a noisy sample of that.",
-        r"\nabla = \mathbb{E} \sum_t^T \nabla_{\theta} \log \pi(a_t | s_t, \theta) "
+        r"\nabla = \mathbb{E} \sum_t^T \gamma^t\, \nabla_{\theta} \log \pi(a_t | s_t, \theta) "
         r"\A{Q^{\pi}(s_t, a_t)}",
-        "slide", "truth.exact.action_values", ("action_values",),
+        "errata 7", "truth.exact.action_values", ("action_values",),
         ("truth.exact.state_values", "truth.exact.policy_gradient")),
     Statement("E12", S3, "Q − b in place of Q; E_a Q = V, A = Q − V, E_a A = 0",
         "The advantage says how much better an action is than the policy's average in its "
         "state; the state's value V is the natural baseline.",
-        r"\nabla = \mathbb{E} \sum_t^T \nabla_{\theta} \log \pi(a_t | s_t, \theta) "
+        r"\nabla = \mathbb{E} \sum_t^T \gamma^t\, \nabla_{\theta} \log \pi(a_t | s_t, \theta) "
         r"(\A{Q^{\pi}(s_t, a_t)} - \B{V^{\pi}(s_t)})",
-        "slide", "truth.exact.advantages", ("action_values", "values"),
+        "errata 7", "truth.exact.advantages", ("action_values", "values"),
         ("truth.exact.action_values", "truth.exact.state_values")),
     Statement("E13", S3, "the critic approximates A, Q or V",
         "What a critic may learn: the advantage by compatible features, action values by "
@@ -27,24 +27,24 @@ EQUATIONS = (
          "truth.optimal.optimal_action_values")),
     Statement("E14", S3, "A ≈ r + γV(s′) − V(s): unbiased for A where V = V^π",
         "One step of experience and the values of both states, the temporal-difference (TD) "
-        "error, is on average the advantage.",
-        r"Q^\pi(s_t, a_t) - V^\pi(s_t) \approx \A{r(s_{t+1})} + \B{V^\pi(s_{t+1})} - "
+        "error δ, is on average the advantage.",
+        r"Q^\pi(s_t, a_t) - V^\pi(s_t) \approx \A{r(s_{t+1})} + \B{\gamma V^\pi(s_{t+1})} - "
         r"\C{V^\pi(s_t)}",
-        "slide", "estimators.returns.td_error", ("rewards", "following", "values"),
+        "errata 7", "estimators.returns.td_error", ("rewards", "following", "values"),
         ("estimators.critics.td_errors", "validate.product")),
     Statement("E15", S3, "the critic's targets Σ r and r + γV(s′): V^π is the fixed point of both",
         "A critic is taught by the whole rest of the game (Monte Carlo) or by one reward and "
         "its own next value (bootstrapping); both end at the true values.",
-        r"\A{y} = V^\pi(s) \approx \sum_{t'=t+1}^T r(s_{t'}), \qquad \A{y} = V^\pi(s) "
-        r"\approx r(s') + V^\pi(s')",
-        "words", "estimators.critics.VCritic.error_gradient", ("target",),
+        r"\A{y} = V^\pi(s) \approx \sum_{t'=t+1}^T \gamma^{t'-t-1} r(s_{t'}), \qquad \A{y} = "
+        r"V^\pi(s) \approx r(s') + \gamma V^\pi(s')",
+        "errata 7", "estimators.critics.VCritic.error_gradient", ("target",),
         ("estimators.critics.td_errors", "estimators.fits.lstd")),
     Statement("E16", S3, "A2C: get (s, a, r, s′), update the critic, evaluate Â, update the policy",
         "Advantage actor-critic, step by step: the critic learns first, then its advantage "
         "weights the step of the actor.",
-        r"\A{\hat{A}(s, a)} = r + \hat{V}(s') - \hat{V}(s), \qquad \B{\nabla_{\theta} \log "
-        r"\pi(a \mid s, \theta) \hat{A}(s, a)}",
-        "words", "algorithms.actor_critic.actor_critic", ("psi", "ascent_direction"),
+        r"\A{\hat{A}(s, a)} = r + \gamma \hat{V}(s') - \hat{V}(s), \qquad "
+        r"\B{\nabla_{\theta} \log \pi(a \mid s, \theta) \hat{A}(s, a)}",
+        "errata 7", "algorithms.actor_critic.actor_critic", ("psi", "ascent_direction"),
         ("algorithms.actor_critic.ascent_direction", "estimators.critics.td_errors")),
     Statement("E17", S3, "two networks, or one shared feature extractor with two heads",
         "Actor and critic may have a network each, or share the hidden layers and differ in "
@@ -62,7 +62,7 @@ EQUATIONS = (
         ("estimators.score_function.gradients", "validate.product")),
     Statement("E19", S3, "a critic with error e biases δ's gradient by E Σ_t γ^t ∇log π γ e(s′)",
         "Where the critic is wrong the gradient is wrong too, by an amount that can be "
-        "computed: the error at the next state depends on the action.",
+        "computed: which state comes next, and so its error, depends on the action.",
         r"\mathbb{E}\, \hat{\nabla} - \nabla J = \mathbb{E} \sum_t \gamma^t \nabla_{\theta} "
         r"\log \pi(a_t | s_t, \theta)\, \gamma\, \A{e(s_{t+1})}, \qquad e = \hat{V} - "
         r"V^{\pi}",

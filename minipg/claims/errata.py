@@ -25,15 +25,18 @@ ERRATA = (
         r"\frac{1}{1 - \gamma} \mathbb{E}_{s \sim d_{\tilde{\pi}}} \mathbb{E}_{a \sim "
         r"\tilde{\pi}} A^\pi(s_t, a_t)"),
     Erratum("errata 4", S4, "GAE's convenient formula has r(s_{t+i}) where r(s_{t+i+1}) is meant",
-        "The reward belongs to the step from s_{t+i} to s_{t+i+1}, as in the N-step advantage"
-        " (E22); one step early, the sum (E24) is no average of those and is biased.",
+        "Sections 1–4 name the reward of a step by the state it leads to, and so does the N-step "
+        "advantage (E22); then r(s_{t+i}) is one step early, and the sum (E24) is no average of "
+        "those and is biased. Section 5 names it by the state it leaves (E28, E29): so read, the "
+        "slide's form would be right, and E22's one step late.",
         r"\sum_{i=0}^{\infty} (\lambda \gamma)^i (r(s_{t+i}) + \gamma V^{\pi}(s_{t+i+1}) - "
         r"V^{\pi}(s_{t+i}))",
         r"\sum_{i=0}^{\infty} (\lambda \gamma)^i (r(s_{t+i+1}) + \gamma V^{\pi}(s_{t+i+1}) "
         r"- V^{\pi}(s_{t+i}))"),
     Erratum("errata 5", S4, "the ensemble of GAE is written for γ = 1 and games without end",
-        "With γ < 1 each N-step advantage carries its γ^i; in a game of T steps the weights "
-        "(1−λ)λ^{N−1} sum to 1 − λ^T, and the last advantage takes the rest (E23).",
+        "With γ < 1 each N-step advantage carries its γ^i (E22); in a game of T steps the weights "
+        "(1−λ)λ^{N−1} sum to 1 − λ^T. The last takes the rest too (E23), so that its weight is "
+        "(1−λ)λ^{T−1} + λ^T = λ^{T−1}.",
         r"(1 - \lambda)(A_{(1)}^{\pi} + \lambda A_{(2)}^{\pi} + \lambda^2 A_{(3)}^{\pi} + "
         r"\dots)",
         r"(1 - \lambda) \sum_{N=1}^{T-1} \lambda^{N-1} A_{(N)}^{\pi} + \lambda^{T-1} "
@@ -46,15 +49,17 @@ ERRATA = (
         r"L(\tilde{\pi}) = \mathbb{E}_{\mathcal{T} \sim \pi} \sum_t \gamma^t "
         r"\frac{\tilde{\pi}(a_t | s_t)}{\pi(a_t | s_t)} A^{\pi}(s_t, a_t)"),
     Erratum("errata 7", S1, "γ^t is dropped in front of ∇log π",
-        "In sections 1–4; with γ < 1 what is left is not the gradient of J (E05). Both are "
-        "offered here, and the bias is measured.",
+        "Sections 1–4 are written without γ. In sums of rewards and before the next V it is put "
+        "back above (E10, E14–E16, E22); with γ < 1 and no γ^t before ∇log π late steps weigh too "
+        "much, as if they counted like the first, and the mean is not ∇J. That matters most "
+        "where γ is small and games are long. Both forms are offered, and the bias is measured.",
         r"\nabla = \mathbb{E} \sum_t^T \nabla_{\theta} \log \pi(a_t | s_t, \theta) "
         r"Q^{\pi}(s_t, a_t)",
         r"\nabla = \mathbb{E} \sum_t^T \gamma^t\, \nabla_{\theta} \log \pi(a_t | s_t, "
         r"\theta) Q^{\pi}(s_t, a_t)"),
     Erratum("errata 8", S5, "the bound is written with KL(π̃‖π), in the paper with KL(π‖π̃)",
-        "It holds for either direction (E34, by Pinsker's inequality), but the two trust "
-        "regions are not the same.",
+        "It holds for either direction (E34, by Pinsker's inequality), but the two trust regions "
+        "are not the same. ε is here the error of L, C the constant of E34.",
         r"|\varepsilon| \leq \text{Const } KL^{\max}(\tilde{\pi} \parallel \pi)",
         r"|\varepsilon| \leq C \min\bigl(KL^{\max}(\tilde{\pi} \parallel \pi),\; "
         r"KL^{\max}(\pi \parallel \tilde{\pi})\bigr)"),

@@ -5,8 +5,8 @@ from minipg.claims.statement import S1, S2, S3, S5, Question
 QUESTIONS = (
     Question("footnote 2", S1,
         "The same gradient by importance sampling: really? Could it even happen otherwise?",
-        "No: E_φ (π/φ) f is the same function of θ whatever φ is, so it has the same gradient; "
-        "only the variance of the estimate differs.", ("E04",)),
+        "No: with a fixed φ, positive wherever π is, E_φ (π/φ) f is the same function of θ as "
+        "E_π f, so it has the same gradient; only the variance of the estimate differs.", ("E04",)),
     Question("footnote 3", S2,
         "R includes r(s_0), where no action was taken yet: did we make any mistake?",
         "No: rewards before an action add 0 on average, so R and the reward-to-go have the same "
@@ -17,7 +17,8 @@ QUESTIONS = (
         "gradient; expected SARSA learns Q^π.", ("E13",)),
     Question("footnote 5", S3,
         "V is the least complex critic: why?",
-        "It has the fewest inputs, the state alone, and one output.", ("E13",)),
+        "Its input is the state and its output one number; Q(s, ·) has the same input and an "
+        "output for each action, A_w a weight for each parameter of the policy.", ("E13",)),
     Question("footnote 6, actor-critic", S3,
         "The policy gradient estimates are not unbiased anymore: why?",
         "The critic's error e enters as γ e(s′), and s′ depends on the action: that is no "

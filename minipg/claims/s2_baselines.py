@@ -66,7 +66,7 @@ def optimal_scalar(p: Problem) -> Row:
                p.error(excess, expected), 1e-8)  # fmt: skip
 
 
-@claim("errata 9", "neither is biased, the second varies less")
+@claim("errata 9", "neither is biased, one for each parameter varies less")
 def two_readings(p: Problem) -> Row:
     w, x, y = p.batch.weight, p.estimates, p.scores
     scalar = x - optimal_baseline(x, y, w, per_parameter=False) * y
@@ -88,10 +88,11 @@ def reward_to_go_is_unbiased(p: Problem) -> Row:
                f"{p.variance(careful).sum():.4g} with the reward-to-go", error, 1e-9)  # fmt: skip
 
 
-@claim("errata 7", "no ∇J where γ < 1, but the solve without γ^t")
+@claim("errata 7", "what is left is the solve with undiscounted visits, not ∇J")
 def dropped_discount(p: Problem) -> Row:
     mean = p.mean(p.to_go)
     undiscounted = exact.policy_gradient(p.start, p.policy, p.theta, discounted_visits=False)
     bias = np.linalg.norm(mean - p.gradient)
-    return Row(f"γ = {p.start.gamma:g}: bias {bias:.3g} of ‖∇J‖ {np.linalg.norm(p.gradient):.3g}",
+    return Row(f"unrolled start, γ = {p.start.gamma:g}: off by {bias:.3g} of ‖∇J‖ "
+               f"{np.linalg.norm(p.gradient):.3g}",
                p.error(mean, undiscounted), 1e-9)  # fmt: skip

@@ -189,7 +189,7 @@ def batch_is_the_mean_of_its_parts(p: Problem) -> Row:
     return Row(f"{len(parts)} parts", p.error(batch.weight @ parts, whole), 1e-9)
 
 
-@claim("E19", "footnote 6")
+@claim("E19", "of a critic off at random in every state, λ = 0 (footnote 6)")
 def critic_error_biases(p: Problem) -> Row:
     mean = p.mean(p.gamma_t * p.delta(p.v + p.critic_error[p.states]))
     bias = exact.bootstrap_bias(p.start, p.policy, p.theta, p.critic_error, lam=0.0)

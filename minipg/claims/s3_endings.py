@@ -40,13 +40,14 @@ def ends_of_episodes(p: Problem) -> Row:
                "each row", float(error / np.abs(v).max()), 1e-12)  # fmt: skip
 
 
-@claim("E13", "V has the fewest inputs and parameters (footnote 5)")
+@claim("E13", "V has one output and the fewest parameters (footnote 5)")
 def the_least_complex(p: Problem) -> Row:
     found = {kind: make_critic(kind, p.policy).init(p.own_rng("E13"), float).size
              for kind in ("v", "q", "compatible")}  # fmt: skip
     more = [size for kind, size in found.items() if kind != "v"]
-    return Row(f"V(s) {found['v']}, Q(s, ·) {found['q']}, A_w beside its V "
-               f"{found['compatible']}", float(found["v"] >= min(more)), 0.0)  # fmt: skip
+    return Row(f"parameters: V(s) {found['v']}, Q(s, ·) {found['q']}, A_w beside its V "
+               f"{found['compatible']}; error: 1 if V has not the fewest",
+               float(found["v"] >= min(more)), 0.0)  # fmt: skip
 
 
 @claim("E15", "a step's gradient is that of ½ mean (V − y)², y held")

@@ -97,7 +97,7 @@ def ends_of_lambda(p: Problem) -> Row:
     return Row("each step of each trajectory, any critic", error, 1e-12)
 
 
-@claim("errata 4", "only the latter is the ensemble")
+@claim("errata 4", "only with r(s_{t+i+1}) is it the ensemble")
 def index_of_the_reward(p: Problem) -> Row:
     batch, gamma = p.batch, p.start.gamma
     delta = p.delta(p.v)

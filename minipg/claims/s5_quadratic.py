@@ -10,7 +10,7 @@ from minipg.truth.check import central_difference, complex_step
 from minipg.validate import Array
 
 
-@claim("E40", "the plain one's is not")
+@claim("E40", "θ = (D + uvᵀ)φ at random; the plain gradient changes π otherwise")
 def invariance(p: Problem) -> Row:
     """θ = (D + uvᵀ) φ, a random one."""
     obs, weight = some(p)
@@ -35,7 +35,7 @@ def invariance(p: Problem) -> Row:
     scale = np.abs(change(x)).max()
     plain = np.abs(change(to_theta(transposed(g))) - change(g)).max() / np.abs(change(g)).max()
     error = float(np.abs(change(to_theta(phi)) - change(x)).max() / scale)
-    return Row(f"a random linear one; the plain gradient's change is off by {plain:.2g}",
+    return Row(f"change of log π; that by the plain gradient is off by {plain:.2g} of itself",
                error, 1e-6)  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def fisher_two_ways(p: Problem) -> Row:
     return Row("along a random direction", float(np.abs(got - definition).max()), 1e-10)
 
 
-@claim("E41", "the latter (footnote 7)")
+@claim("E41", "footnote 7")
 def kl_is_quadratic(p: Problem) -> Row:
     obs, weight = some(p)
     d = p.rng.standard_normal(len(p.theta))
@@ -120,4 +120,4 @@ def stops(p: Problem) -> Row:
         found = [conjugate_gradients(np.diag(d).dot, b) for d in ([1.0, -9.0], [np.nan, 1.0])]
     told = [result.reason for result in found]
     wrong = told != ["negative curvature", "not finite"] or any(x.x.any() for x in found)
-    return Row(f"diag(1, −9) and NaN: {' and '.join(told)}", float(wrong), 0.0)
+    return Row(f"diag(1, −9) and NaN: {' and '.join(told)}; error: 1 if not", float(wrong), 0.0)

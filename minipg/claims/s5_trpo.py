@@ -82,7 +82,8 @@ def line_search(p: Problem) -> Row:
         kl = p.policy.kl(new, p.theta, samples.obs).mean()
         stays = figures["accepted"] or new.tobytes() == p.theta.tobytes()
         errors += [kl - delta, -((rho - 1) * samples.psi).mean(), float(not stays)]
-        told.append(f"δ = {delta:g}: accepted {figures['accepted']} after {figures['tried']}")
+        end = "accepted" if figures["accepted"] else "all refused"
+        told.append(f"δ = {delta:g}: {end}, step lengths tried: {figures['tried']}")
     return Row("; ".join(told), worst(0, *errors), 1e-12)
 
 

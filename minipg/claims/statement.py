@@ -10,9 +10,9 @@ class Statement(NamedTuple):
     """An id, the slides' section, the claim as a formula or a few words, one plain sentence.
 
     formula: TeX, in which \\A{…}, \\B{…} and \\C{…} mark its terms. stated: where it is from, the
-    "slide", the slides' "words", or an erratum that corrects it. code: the function that computes
-    it, as `wing.module.name`; terms: the words of that code which the first, second and third mark
-    are; beside: functions that it needs to be read.
+    "slide", in "part" from there, the slides' "words", or an erratum that corrects it. code: the
+    function that computes it, as `wing.module.name`; terms: the words of that code which the
+    first, second and third mark are; beside: functions that it needs to be read.
     """
 
     id: str

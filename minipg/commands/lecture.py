@@ -1,4 +1,4 @@
-"""The lecture, executed: every equation beside its code, its proof and its picture, on one page.
+"""The lecture, executed: every equation beside its code, what checks it and its picture, on a page.
 
 minipg lecture [ENV | table.npz] [--out DIR]
 """
@@ -56,7 +56,7 @@ def lecture(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """0; 1 if a comparison does not hold, 2 for a user's mistake."""
     parser = cli.Parser("minipg lecture", "The lecture as a page: each equation beside its code, "
-                        "its proof and its picture.", EXAMPLES)  # fmt: skip
+                        "what checks it and its picture.", EXAMPLES)  # fmt: skip
     parser.add_argument("table", nargs="?", default="FrozenLake-v1", metavar="ENV | table.npz",
                         help="as of minipg verify (default: %(default)s)")  # fmt: skip
     parser.add_argument("--gamma", type=float, help="discount for an ENV (0.99)")

@@ -64,7 +64,7 @@ def checked_vjp(network: MLP, phi: Array, tape: Tape, error: Array) -> Array:
 
 @dataclass(frozen=True)
 class VCritic:
-    """V_φ(s): fewest inputs, one output, the least complex of the three (footnote 5)."""
+    """V_φ(s): the state in, one number out, the least complex of the three (footnote 5)."""
 
     network: MLP
 

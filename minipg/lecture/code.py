@@ -44,30 +44,37 @@ def source(thing: Callable[..., Any]) -> str:
     return "\n".join(line for line in lines[node.lineno - 1 :] if line.strip())
 
 
-def _borders(node: ast.AST) -> Iterator[ast.stmt]:
-    """The statements below it that say nothing of the formula."""
+def _borders(node: ast.AST, given: frozenset[str] = frozenset()) -> Iterator[ast.stmt]:
+    """The statements below it that say nothing of the formula; given: arguments in scope."""
+    if isinstance(node, ast.FunctionDef):
+        given |= {x.arg for x in ast.walk(node.args) if isinstance(x, ast.arg)}
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt) and _is_border(child):
+        if isinstance(child, ast.stmt) and _is_border(child, given):
             yield child
         else:
-            yield from _borders(child)
+            yield from _borders(child, given)
 
 
-def _is_border(statement: ast.stmt) -> bool:
+def _is_border(statement: ast.stmt, given: frozenset[str]) -> bool:
+    """An assignment is one only where it converts arguments: a new name is needed below."""
     match statement:
         case ast.Import() | ast.ImportFrom():
             return True
         case ast.Expr(value=ast.Constant(value=str())):
             return True
-        case ast.Expr(value=ast.Call() as call) | ast.Assign(value=ast.Call() as call):
+        case ast.Expr(value=ast.Call() as call):
             return _checks(call)
-        case ast.Assign(value=ast.Tuple(elts=values)):
-            bare = [value.value if isinstance(value, ast.Starred) else value for value in values]
-            return all(isinstance(value, ast.Call) and _checks(value) for value in bare)
+        case ast.Assign(targets=targets, value=value):
+            stored = {
+                x.id for target in targets for x in ast.walk(target) if isinstance(x, ast.Name)
+            }
+            parts = value.elts if isinstance(value, ast.Tuple) else [value]
+            bare = [part.value if isinstance(part, ast.Starred) else part for part in parts]
+            return stored <= given and all(isinstance(x, ast.Call) and _checks(x) for x in bare)
         case ast.If(body=[*_, ast.Raise()], orelse=[]):
             return True
-        case ast.For(body=body):
-            return all(map(_is_border, body))
+        case ast.For(body=body) | ast.FunctionDef(body=body):
+            return all(_is_border(part, given) for part in body)
     return False
 
 

@@ -9,12 +9,16 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from minipg.validate import Array
 
 BLUE, ORANGE, GREEN = "#1f77b4", "#d95f02", "#159570"  # each legible on white and on black
 INK = "#010203"  # becomes the page's own colour
+WIDE = 6  # inches
+_LINE = np.linspace(-1, 1, 255)[:, None]  # from orange over nothing, the page itself, to blue
+SHADES = ListedColormap(np.hstack([np.where(_LINE < 0, to_rgb(ORANGE), to_rgb(BLUE)), abs(_LINE)]))
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK,
@@ -38,7 +42,10 @@ def axes(columns: int = 1, width: float = 3.6, height: float = 2.5) -> tuple[Fig
 
 
 def svg(figure: Figure, name: str, label: str) -> str:
-    """The figure as an <svg> with this label; its ids begin with `name`, unique in a page."""
+    """The figure as an <svg>, its label below it too; its ids begin with `name`, unique in a page.
+
+    What is wider than a column of text is of class wide: a phone scrolls it.
+    """
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
@@ -51,13 +58,15 @@ def svg(figure: Figure, name: str, label: str) -> str:
     text = re.sub(r'font: [^;"]*?(\d[\d.]*px) [^;"]*', r"font-size: \1", text)
     text = re.sub(r' d="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
     text = re.sub(r">\s+<", "><", text).replace("<g >", "<g>")
-    opening = f'<svg role="img" aria-label="{escape(label)}"'
-    return re.sub(r"^<svg", opening, text).strip()
+    kind, label = ' class="wide"' if figure.get_figwidth() > WIDE else "", escape(label)
+    picture = re.sub(r"^<svg", f'<svg role="img" aria-label="{label}"{kind}', text).strip()
+    seen = f'<p class="seen" aria-hidden="true">{label}</p>'
+    return f'<div class="scroll" tabindex="0">{picture}</div>{seen}'
 
 
-def heat(axes: Axes, table: Array, low: float, high: float, colours: str = "RdBu") -> None:
-    """A table (rows, columns) as coloured squares, the first row at the top."""
-    axes.pcolormesh(table, cmap=colours, vmin=low, vmax=high, edgecolors="face", linewidth=0.1)
+def heat(axes: Axes, table: Array, size: float) -> None:
+    """A table (rows, columns) as squares, orange at −size, blue at size, the first row on top."""
+    axes.pcolormesh(table, cmap=SHADES, vmin=-size, vmax=size, linewidth=0)
     axes.invert_yaxis()
     axes.set_aspect("equal")
     axes.set(xticks=[], yticks=[])
@@ -65,7 +74,7 @@ def heat(axes: Axes, table: Array, low: float, high: float, colours: str = "RdBu
 
 def arrow(axes: Axes, end: Array, colour: str, **options: Any) -> None:
     """From 0 to `end` (2,)."""
-    style = {"arrowstyle": "->", "color": colour, "lw": 1.8, **options}
+    style = {"arrowstyle": "->", "color": colour, "lw": 1.8, "shrinkA": 0, "shrinkB": 0, **options}
     axes.annotate("", tuple(end), (0, 0), arrowprops=style)
 
 

@@ -1,6 +1,7 @@
 """The lecture as one HTML file: a card for each statement, its proof, its picture."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
@@ -8,7 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from minipg.claims import CLAIMS, EQUATIONS, ERRATA, QUESTIONS, STATEMENTS, Problem
-from minipg.claims.course import CHECK, OPENING, ORDER
+from minipg.claims.course import CHECK, OPENING, ORDER, PROBLEMS
 from minipg.claims.rows import Claim, Row
 from minipg.claims.statement import Erratum, Question, Statement
 from minipg.lecture import code, formula
@@ -16,7 +17,9 @@ from minipg.lecture.pictures import picture
 from minipg.lecture.shown_by import functions, tests
 
 TITLE = "Policy gradients, executed"
-STATED = {"slide": "", "words": " The slides say it in words; the formula is ours."}
+STATED = {"slide": "", "words": " The slides say it in words; the formula is ours.",
+          "part": " The slides have a part of it; the whole formula is ours."}  # fmt: skip
+SCRIPT = re.compile(r"([_^])(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\(\w\)|\w\u0303?(?![a-z])))")
 
 
 class Proof(NamedTuple):
@@ -44,6 +47,16 @@ def anchor(id: str) -> str:
     return id.replace(",", "").replace(" ", "-")
 
 
+def words(text: str) -> str:
+    """Text of ours as HTML: γ^t and s_{t+1} with their scripts, π̃ in the font of formulas."""
+
+    def script(found: re.Match[str]) -> str:
+        tag = "sub" if found[1] == "_" else "sup"
+        return f"<{tag}>{SCRIPT.sub(script, found[2] or found[3])}</{tag}>"
+
+    return re.sub(r"(\w\u0303)", r'<span class="m">\1</span>', SCRIPT.sub(script, escape(text)))
+
+
 def link(id: str) -> str:
     return f'<a href="#{anchor(id)}">{escape(id)}</a>'
 
@@ -57,7 +70,8 @@ def box(tag: str, name: str, content: str) -> str:
 def listing(name: str, source: str, terms: tuple[str, ...] = ()) -> str:
     """Highlighted code under its name."""
     lines = box("pre", f"code of {name}", f"<code>{code.html(source, terms)}</code>")
-    return f"<figure><figcaption><code>{escape(name)}</code></figcaption>{lines}</figure>"
+    title = escape(name).replace(".", ".<wbr>")
+    return f"<figure><figcaption><code>{title}</code></figcaption>{lines}</figure>"
 
 
 def function(dotted: str, terms: tuple[str, ...] = ()) -> str:
@@ -76,14 +90,15 @@ def folded(title: str, content: str) -> str:
 def verdict(proof: Proof) -> str:
     """The error found and allowed, what was compared, and folded how."""
     claim, row = proof.claim, proof.row
-    sign = f'<b class="fails">✗ {row.error:.1e} &gt; {row.tolerance:.0e}</b>'
+    sign = f'<b class="fails">✗ {row.error:.1e} &gt; {row.tolerance:.2g}</b>'
     if row.skipped:
         sign = '<b class="skipped">not asked</b>'
     elif not proof.fails:
-        sign = f"<b>✓ {row.error:.1e} ≤ {row.tolerance:.0e}</b>"
-    part = claim.text.removeprefix(STATEMENTS[claim.id].title).removeprefix("; ") or "as stated"
+        sign = f"<b>✓ {row.error:.1e} ≤ {row.tolerance:.2g}</b>"
+    part = claim.text.removeprefix(STATEMENTS[claim.id].title).removeprefix("; ")
+    part = f"{words(part)}: " if part else ""
     name = claim.compare.__name__
-    return (f'<p class="proof">{sign}{escape(part)} <span>{escape(row.compared)}</span></p>'
+    return (f'<p class="proof">{sign}{part}<span>{words(row.compared)}</span></p>'
             + folded("how it was compared", listing(name, code.source(claim.compare))))  # fmt: skip
 
 
@@ -94,7 +109,7 @@ def more(x: Statement) -> str:
     held = "".join(f"<li><code>{escape(test)}</code></li>" for test in tests(x.id))
     parts = (
         ("the functions it needs", "".join(map(function, x.beside))),
-        ("shapes, units, sources", box("pre", f"docstring of {x.code}", doc)),
+        ("shapes, units, sources", doc and box("pre", f"docstring of {x.code}", doc)),
         ("where it is computed, and the tests that hold it", f"<p>{others}</p><ul>{held}</ul>"),
     )
     shown = "".join(folded(title, content) for title, content in parts if content)
@@ -102,7 +117,7 @@ def more(x: Statement) -> str:
 
 
 def card(id: str, title: str, *parts: str) -> str:
-    return (f'<section class="card" id="{anchor(id)}"><h3>{link(id)} {escape(title)}</h3>'
+    return (f'<section class="card" id="{anchor(id)}"><h3>{link(id)} {words(title)}</h3>'
             f"{''.join(parts)}</section>")  # fmt: skip
 
 
@@ -110,8 +125,8 @@ def of_equation(x: Statement, proofs: list[Proof], drawn: str) -> str:
     stated = STATED.get(x.stated) or f" The slide writes it otherwise: {link(x.stated)}."
     stated = "" if x.stated == "slide" else stated
     pair = f'<div class="pair">{equation(x.formula, x.title)}{function(x.code, x.terms)}</div>'
-    words = f"<p>{escape(x.sentence)}{stated}</p>"
-    return card(x.id, x.title, words, pair, *map(verdict, proofs), drawn, more(x))
+    text = f"<p>{words(x.sentence)}{stated}</p>"
+    return card(x.id, x.title, text, pair, *map(verdict, proofs), drawn, more(x))
 
 
 def of_erratum(x: Erratum, proofs: list[Proof], drawn: str) -> str:
@@ -120,16 +135,16 @@ def of_erratum(x: Erratum, proofs: list[Proof], drawn: str) -> str:
         for whose, tex in (("the slide", x.slide), ("what holds", x.right))
         if tex
     )
-    words = f"<p>{escape(x.sentence)}</p>"
+    text = f"<p>{words(x.sentence)}</p>"
     forms = f'<div class="pair">{forms}</div>' * bool(forms)
-    return card(x.id, x.title, words, forms, *map(verdict, proofs), drawn)
+    return card(x.id, x.title, text, forms, *map(verdict, proofs), drawn)
 
 
 def of_question(x: Question, proofs: list[Proof]) -> str:
     shown = ", ".join(map(link, x.shown_by))
-    words = f"<p>{escape(x.answer)} Shown by {shown}.</p>"
+    text = f"<p>{words(x.answer)} Shown by {shown}.</p>"
     own = [proof for proof in proofs if x.id.split(",")[0] in proof.claim.text] or proofs
-    return card(x.id, x.question, words, *map(verdict, own))
+    return card(x.id, x.question, text, *map(verdict, own))
 
 
 def section(name: str, proofs: list[Proof], problem: Problem, table: str) -> tuple[str, str]:
@@ -145,15 +160,16 @@ def section(name: str, proofs: list[Proof], problem: Problem, table: str) -> tup
     cards += [of_erratum(x, of(x.id), picture(x.id, problem, table)) for x in errata]
     cards += [of_question(x, of(*x.shown_by)) for x in questions]
     entries = "".join(
-        f'<a href="#{anchor(id)}">{escape(f"{id} {title}")}</a>'
+        f'<a href="#{anchor(id)}">{id} {words(title)}</a>'
         for id, _, title, *_ in (*equations, *errata, *questions)
     )
-    asked = "".join(f"<li>{escape(question)} {link(id)}</li>" for question, id in CHECK[name])
+    asked = "".join(f"<li>{words(question)} {link(id)}</li>" for question, id in CHECK[name])
     number = f"section-{name[0]}"
     top = (
         f'<h2 id="{number}">{escape(name)}</h2><p>In the library, in this order: {ORDER[name]}.</p>'
     )
-    contents = f'<a href="#{number}"><b>{escape(name)}</b></a>{entries}'
+    head = f'<a href="#{number}">{escape(name)}, from its beginning</a>'
+    contents = f"<details><summary>{escape(name)}</summary>{head}{entries}</details>"
     return contents, f"{top}{''.join(cards)}<h3>Can you tell?</h3><ul>{asked}</ul>"
 
 
@@ -163,14 +179,21 @@ def build(problem: Problem, table: str, proofs: list[Proof]) -> str:
     body, contents = ("".join(part[i] for part in parts) for i in (1, 0))
     asked = [proof for proof in proofs if not proof.row.skipped]
     held = f"{sum(not proof.fails for proof in asked)} of {len(asked)} comparisons hold on {table}"
-    opening = (f"{held}, γ = {problem.mdp.gamma:g}, {problem.mdp.num_states} states.", *OPENING)
-    words = "".join(f"<p>{escape(text)}</p>" for text in opening)
+    steps = problem.start.num_states // problem.mdp.num_states - 1
+    starts = int((problem.start.start > 0).sum())
+    opening = (
+        f"{held}, γ = {problem.mdp.gamma:g}, {problem.mdp.num_states} states. "
+        + PROBLEMS.format(steps=steps, starts=starts),
+        *OPENING,
+    )
+    text = "".join(f"<p>{words(part)}</p>" for part in opening)
     css = files("minipg.lecture").joinpath("style.css").read_text(encoding="utf-8")
     style = formula.font(formula.characters(body)) + css
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<title>{TITLE}</title><style>{style}</style></head><body><div class="page">'
-        f'<nav aria-label="Contents">{contents}</nav>'
-        f"<main><h1>{TITLE}</h1>{words}{body}</main></div></body></html>\n"
+        f'<nav id="contents" aria-label="Contents"><b>Contents</b>{contents}</nav>'
+        f"<main><h1>{TITLE}</h1>{text}{body}</main></div>"
+        '<a class="back" href="#contents">Contents</a></body></html>\n'
     )

@@ -34,4 +34,4 @@ def picture(id: str, problem: Problem, table: str) -> str:
     if id not in PICTURES:
         return ""
     svg = drawn(PICTURES[id], problem, *([table] if id in NEED_THE_TABLE else []))
-    return f'<figure class="picture" tabindex="0">{svg}</figure>' if svg else ""
+    return f'<figure class="picture">{svg}</figure>' if svg else ""

@@ -62,23 +62,22 @@ def cloud(p: Problem) -> str:
         for count, colour in zip(counts, (BLUE, ORANGE), strict=False):
             drawn = rng.choice(len(games), (80, count), p=p.batch.weight / p.batch.weight.sum())
             x = games[drawn].mean(1)
-            ax.plot(*x.T, "o", ms=3, color=colour, alpha=0.6, mew=0, label=f"means of {count}")
-        arrow(ax, truth, GREEN)
+            ax.plot(*x.T, "o", ms=3, color=colour, alpha=0.6, mew=0, zorder=1)
+        ax.plot(*truth, "*", ms=9, color=GREEN)
         ax.set(xlabel="along ∇J", ylabel="across it")
-    left.set(title="80 games, one each; arrow ∇J")
-    middle.set(title="80 means, closer")
-    middle.legend()
+    left.set(title="80 games, one each; ★ ∇J")
+    middle.set(title="means of 100, of 10000; ★ ∇J")
     m = np.geomspace(1, 1e6, 13)
     noise = np.sqrt(p.variance(p.estimates).sum() / m)
-    right.loglog(m, noise, color=BLUE, label="√variance of the mean")
-    right.axhline(float(np.linalg.norm(truth)), color=GREEN, ls="--", label="‖∇J‖")
-    right.set(xlabel="games M", title="noise falls as 1/√M")
-    right.legend()
+    right.loglog(m, noise, color=BLUE)
+    right.axhline(float(np.linalg.norm(truth)), color=GREEN, ls="--")
+    right.set(xlabel="games M", title="√variance of the mean: ∝ 1/√M")
     needed = p.variance(p.estimates).sum() / float(truth @ truth)
     label = (
-        f"Left: gradients of single games scatter far around the exact gradient, means of 100 and "
-        f"of 10000 games closer. Right: the noise falls as one over the root of the games; it "
-        f"equals the gradient's length at {needed:.0f} games."
+        "Left: gradients of 80 single games (those that coincide, as of all that earn nothing, are "
+        "one dot) scatter far around ∇J, the star. Middle: means of 100 (blue) and of 10000 games "
+        "(orange) lie closer. Right: the noise, blue, falls as one over the root of the games; it "
+        f"equals ‖∇J‖, dashed, at {needed:.0f} games."
     )
     return svg(figure, "cloud", label)
 
@@ -114,45 +113,52 @@ def causality(p: Problem) -> str:
     later = (t[None] >= t[:, None]).astype(float)
     tables = (np.ones_like(later), "R"), (later, "reward-to-go")
     for ax, (table, title) in zip(panels, tables, strict=True):
-        heat(ax, table * p.start.gamma ** t[None], 0, 1.3, "Blues")
+        heat(ax, table * p.start.gamma ** t[None], 1.3)
         ax.set(title=title, xlabel="reward of step t′", ylabel="score of step t")
     each = [p.variance(gradients(p.policy, p.theta, p.batch, x)).sum()
             for x in (p.total, p.gamma_t * p.to_go)]  # fmt: skip
     label = (
         f"Two squares: with R every reward weighs every score; with the reward-to-go only rewards "
-        f"after the action do, an upper triangle. Summed variance {each[0]:.3g} and {each[1]:.3g}."
+        f"after the action do, an upper triangle. Summed variance {each[0]:.3g} and {each[1]:.3g}: "
+        "where rewards come at a game's end alone, as on the frozen lake, both are one."
     )  # fmt: skip
     return svg(figure, "causality", label)
 
 
 def dropped_discount(p: Problem) -> str:
     """errata 7: ∇J beside what is left of it without γ^t, and over γ."""
-    gammas = np.array([0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
     never_ends = p.mdp.never_ends(p.policy.probs(p.theta, p.mdp.features))
-    table = p.start if len(never_ends) else p.mdp
-    off, turned = [], []
-    for gamma in gammas:
-        mdp = replace(table, gamma=float(gamma))
+    table, name = (p.start, "unrolled start") if len(never_ends) else (p.mdp, "whole table")
+
+    def pair(gamma: float) -> tuple[float, float, float]:
+        """In ‖∇J‖: how far off the vector without γ^t is, and how long along ∇J and across."""
+        mdp = replace(table, gamma=gamma)
         g, other = (exact.policy_gradient(mdp, p.policy, p.theta, x) for x in (True, False))
-        off.append(np.linalg.norm(other - g) / np.linalg.norm(g))
-        cosine = float(g @ other / np.linalg.norm(g) / np.linalg.norm(other))
-        turned.append(np.arccos(min(1.0, cosine)) / (np.pi / 2))
+        size = float(np.linalg.norm(g))
+        along = float(other @ g) / size**2
+        across = float(np.linalg.norm(other / size - along * g / size))
+        return float(np.linalg.norm(other - g)) / size, along, across
+
+    gammas = np.array([0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
+    off, *vector = np.array([pair(float(gamma)) for gamma in gammas]).T
+    turned = np.degrees(np.arctan2(vector[1], vector[0]))
+    own, at = pair(p.mdp.gamma), pair(0.9)
     figure, (left, right) = axes(2)
-    middle = replace(table, gamma=0.9)
-    g, other = (exact.policy_gradient(middle, p.policy, p.theta, x) for x in (True, False))
-    unit = g / np.linalg.norm(g)
-    along = float(other @ unit)
-    shown = np.array([along, float(np.linalg.norm(other - along * unit))]) / np.linalg.norm(g)
-    arrow(left, np.array([1.0, 0.0]), GREEN)
-    arrow(left, shown, ORANGE)
-    left.set(xlim=(-0.05, 1.15 * max(1, shown[0])), ylim=(-0.1, 1.15 * max(0.2, shown[1])))
-    left.set(xlabel="along ∇J, in ‖∇J‖", ylabel="across it", title="γ = 0.9: ∇J, and without γ^t")
+    for end, colour, key in (((1, 0), GREEN, "∇J"), (at[1:], ORANGE, "without γᵗ")):
+        arrow(left, np.array(end), colour)
+        left.plot([], [], color=colour, label=key)
+    width = 1.15 * max(1, at[1], 2 * at[2])
+    left.set(xlim=(-0.05 * width, width), ylim=(-0.15 * width, 0.55 * width), aspect="equal")
+    left.set(xlabel="along ∇J, in ‖∇J‖", ylabel="across it", title="γ = 0.9")
+    left.legend(loc="upper left")
     right.plot(1 / (1 - gammas), off, color=BLUE, marker="o", ms=3, label="‖difference‖/‖∇J‖")
-    right.plot(1 / (1 - gammas), turned, "--", color=ORANGE, label="angle / 90°")
+    right.plot(1 / (1 - gammas), turned / 90, "--", color=ORANGE, label="angle / 90°")
     right.set(xlabel="1/(1 − γ)", xscale="log", yscale="log", title="over the horizon")
     right.legend()
     label = (
-        f"Without γ to the t the vector has {shown[0]:.2f} of the gradient's length along it and "
-        f"{shown[1]:.2f} across it at γ = 0.9; the difference goes away only as γ goes to 1."
+        f"Of the {name}: without γ^t the vector has {at[1]:.2f} of the gradient's length "
+        f"along it and {at[2]:.2f} across it at γ = 0.9. At the page's γ = {p.mdp.gamma:g} it is "
+        f"off by {own[0]:.1%} of ‖∇J‖; the difference goes away only as γ goes to 1, or where "
+        "games are as short as those of the unrolled start."
     )
     return svg(figure, "discount", label)

@@ -39,6 +39,7 @@ def conjugate(p: Problem) -> str:
     right.plot(*zigzag, "--", color=ORANGE, marker="s", ms=3, label="steepest descent")
     right.plot(*path.T, color=BLUE, marker="o", ms=4, label="conjugate gradients")
     right.set(title="½ xᵀHx − gᵀx of two unknowns: two steps")
+    right.set(ylim=(-1.8, 1.1))
     right.legend(loc="upper right")
     label = (
         f"Left: the residual of conjugate gradients falls to {residuals[-1]:.0e} in {most} "
@@ -123,11 +124,12 @@ def kronecker(p: Problem) -> str:
     figure, panels = axes(3, 2.4, 2.4)
     titles = ("Fisher block", "A ⊗ G", "difference")
     for ax, table, title in zip(panels, (block, product, product - block), titles, strict=True):
-        heat(ax, table, -size, size)
+        heat(ax, table, size)
         ax.set(title=title)
     off = np.linalg.norm(product - block) / np.linalg.norm(block)
     label = (
         f"The exact 12 by 12 Fisher block of a layer, the product of its two small factors, and "
-        f"their difference: {off:.0%} of it, in Frobenius norm."
+        f"their difference: {off:.0%} of it, in Frobenius norm. Orange is below 0, blue above. The "
+        "layer is of a smaller network than that of the row above."
     )
     return svg(figure, "kronecker", label)

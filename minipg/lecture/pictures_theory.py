@@ -32,6 +32,7 @@ def along_a_step(p: Problem) -> str:
             xlabel="‖step‖ along ∇J",
             ylim=(low - 0.3 * np.ptp(gain), 1.2 * max(gain.max(), surrogate.max())),
         )
+        left.set(title="what is gained, and promised")
         left.legend()
         off = np.abs(gain - surrogate)
         right.semilogy(steps[1:], off[1:], color=BLUE, label="|J(π̃) − J(π) − L|")
@@ -40,9 +41,9 @@ def along_a_step(p: Problem) -> str:
         right.legend()
         label = (
             f"Along a step of length {length:g} J gains {gain[-1]:.3g}, L promises "
-            f"{surrogate[-1]:.3g}, and the lower bound says {surrogate[-1] - bound[-1]:.3g}: the "
-            f"bound on the error is {bound[-1] / max(off[-1], 1e-300):.1e} times "
-            "the error."
+            f"{surrogate[-1]:.3g}, and the lower bound says {surrogate[-1] - bound[-1]:.3g}, so "
+            f"that its line drops out of the picture at once: the bound on the error is "
+            f"{bound[-1] / max(off[-1], 1e-300):.1e} times the error."
         )
         frames[f"step {length:g}"] = svg(figure, f"step{length}".replace(".", ""), label)
     return framed("step", frames)
@@ -64,7 +65,7 @@ def guaranteed(p: Problem) -> str:
     figure, (ax,) = axes(1, 5, 2.5)
     for (name, gains), colour, line in zip(curves.items(), (GREEN, BLUE), ("-", "--"), strict=True):
         ax.semilogy(np.arange(1, 16), gains, line, color=colour, label=name)
-    ax.set(xlabel="steps", ylabel="J − J at the start")
+    ax.set(xlabel="steps", ylabel="J gained since the start")
     ax.legend()
     few, many = (gains[-1] for gains in curves.values())
     label = (
@@ -101,9 +102,9 @@ def ellipse(p: Problem) -> str:
         ax.plot([], [], color=BLUE, label="KL = δ")
         arrow(ax, step, ORANGE)
         arrow(ax, plain, INK)
-        ax.set(title="black: plain gradient; orange: natural", xlim=(-0.6, 0.6), ylim=(-0.4, 0.4))
+        ax.set(title="orange: natural step; the other: plain", xlim=(-0.6, 0.6), ylim=(-0.4, 0.4))
         ax.set(xlabel="change of μ", ylabel="change of log σ")
-        ax.legend(loc="lower right")
+        ax.legend(loc="lower right", ncols=2)
         got = float(head.kl(eta + step, eta))
         label = (
             f"For σ = {sigma} the region KL ≤ {delta} and the ellipse nearly coincide; the natural "

@@ -9,7 +9,7 @@ from minipg.claims.problem import Problem
 from minipg.claims.s5_importance import second_moments
 from minipg.estimators.returns import gae
 from minipg.estimators.score_function import gradients
-from minipg.lecture.drawing import BLUE, GREEN, INK, ORANGE, axes, framed, heat, svg
+from minipg.lecture.drawing import BLUE, GREEN, INK, ORANGE, SHADES, axes, framed, heat, svg
 from minipg.truth import exact
 from minipg.validate import Array
 
@@ -37,12 +37,13 @@ def values(p: Problem, table: str) -> str:
     v = exact.state_values(p.mdp, pi)
     q, a = exact.action_values(p.mdp, v), exact.advantages(p.mdp, pi)
     shape, n = grid(table, p.mdp.num_states), p.mdp.num_actions
+    on_map = shape is not None and n == 4
     if shape is None or n != 4:
         seen = _seen(p)
         figure, panels = axes(3, 2.6, 2.2)
         for ax, x, title in zip(panels, (v[seen, None], q[seen], a[seen]), "VQA", strict=True):
             size = float(np.abs(x).max()) or 1.0
-            heat(ax, x, -size, size)
+            heat(ax, x, size)
             ax.set_aspect("auto")
             ax.set(title=f"{title}, ±{size:.2g}", xlabel="action" * (title != "V"), ylabel="state")
     else:
@@ -53,8 +54,9 @@ def values(p: Problem, table: str) -> str:
             ax.set(title=f"{title}(s{', a' * (title != 'V')}), ±{size:.2g}")
     worst = float(np.abs((pi * a).sum(1)).max())
     label = (
-        f"V of each state, Q and A of each action, red below 0 and blue above: Q is V plus A, and "
-        f"the advantages of a state cancel under π, to {worst:.0e}. Values are from "
+        f"V of each state, Q and A of each action: orange below 0, blue above, the stronger the "
+        f"larger{', each action as the triangle at the side it points to' if on_map else ''}. Q is "
+        f"V plus A, and the advantages of a state cancel under π, to {worst:.0e}. Values are from "
         f"{v.min():.3g} to {v.max():.3g}."
     )
     return svg(figure, "values", label)
@@ -63,15 +65,14 @@ def values(p: Problem, table: str) -> str:
 def _on_map(axes: Axes, x: Array, shape: tuple[int, int], size: float) -> None:
     """A square a state, or a triangle a direction: left, down, right, up as on the lake."""
     if x.shape[1] == 1:
-        heat(axes, x.reshape(shape), -size, size)
+        heat(axes, x.reshape(shape), size)
         return
     corner = np.array([[0, 0], [0, 1], [1, 1], [1, 0], [0, 0]])
     squares = np.stack(np.divmod(np.arange(len(x)), shape[1])[::-1], 1)  # column, row
     triangles = [
         np.vstack([corner[[a, a + 1]], [0.5, 0.5]]) + at for at in squares for a in range(4)
     ]
-    patches = PolyCollection(triangles, array=x.ravel(), cmap="RdBu", edgecolors="face",
-                             linewidths=0.1)  # fmt: skip
+    patches = PolyCollection(triangles, array=x.ravel(), cmap=SHADES, linewidths=0)
     patches.set_clim(-size, size)
     axes.add_collection(patches)
     axes.set(xlim=(0, shape[1]), ylim=(shape[0], 0), xticks=[], yticks=[], aspect="equal")
@@ -100,7 +101,7 @@ def plane_of_psi(p: Problem) -> str:
     ax.legend()
     label = (
         "Each choice of ψ as a point of bias and noise. With exact critics all have bias 0; with "
-        f"wrong ones the bias of the gradient in units of ∇J is {', '.join(told)}."
+        f"wrong ones it is in units of ‖∇J‖ {', '.join(told)}."
     )
     return svg(figure, "psi", label)
 
@@ -119,7 +120,7 @@ def over_lambda(p: Problem) -> str:
                  for x in psis]  # fmt: skip
         curves[name] = np.where(lams < 1, bias, np.nan), np.array(noise), colour
     for lam in (0.3, 0.7, 0.95):
-        figure, (left, right) = axes(2, 3.6, 2.6)
+        figure, (left, right) = axes(2, 4, 2.6)
         n = np.arange(1, 13)
         left.bar(n, (1 - lam) * lam ** (n - 1), color=BLUE)
         left.set(xlabel="N", title=f"weight of A_(N) at λ = {lam}", ylim=(0, 0.75))
@@ -127,13 +128,15 @@ def over_lambda(p: Problem) -> str:
             right.plot(lams, falling, color=colour, label=f"bias, {name} critic")
             right.plot(lams, noisy, ":", color=colour)
         right.axvline(lam, color=INK, lw=0.8)
-        right.set(xlabel="λ", yscale="log", title="bias; dotted: noise of one game")
-        right.legend(fontsize=7, loc="lower left")
+        right.set(xlabel="λ", yscale="log", title="‖bias‖; dotted: noise of one game")
+        right.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
         label = (
             f"Left: at λ = {lam} the N-step advantages have falling weights from {1 - lam:.2f}. "
-            f"Right: over λ the bias of a bad critic falls from {curves['bad'][0][0]:.2g} to 0 at "
-            f"λ = 1, whatever the critic, while the noise of a good one changes from "
-            f"{curves['good'][1][0]:.2g} to {curves['good'][1][-1]:.2g}."
+            f"Right: over λ the length of the bias falls, that of a bad critic from "
+            f"{curves['bad'][0][0]:.2g} on; at λ = 1, beyond what a logarithmic axis shows, it is "
+            f"0, whatever the critic. The noise of a good one changes from "
+            f"{curves['good'][1][0]:.2g} to {curves['good'][1][-1]:.2g}, and ‖∇J‖ is "
+            f"{np.linalg.norm(p.gradient):.2g}."
         )
         frames[f"λ = {lam}"] = svg(figure, f"lambda{lam}".replace(".", ""), label)
     return framed("lambda", frames)
@@ -177,11 +180,11 @@ def visits(p: Problem, table: str) -> str:
         figure, panels = axes(2, 2.8, 2.8 * shape[0] / shape[1] + 0.4)
         most = float(max(d[:-1].max(), d_new[:-1].max()))
         for ax, x, title in zip(panels, (d, d_new), ("d of π", "d of π̃"), strict=True):
-            heat(ax, x[:-1].reshape(shape), 0, most, "Blues")
+            heat(ax, x[:-1].reshape(shape), most)
             ax.set(title=f"{title}, 0 to {most:.2g}")
     label = (
         f"The discounted visits of two policies, state by state: they differ by "
-        f"{np.abs(d - d_new).sum() / 2:.3g} in total variation; the episode is over with "
-        f"{d[-1]:.3g} and {d_new[-1]:.3g}."
+        f"{np.abs(d - d_new).sum() / 2:.3g} in total variation. With the episode being over, "
+        f"{d[-1]:.3g} and {d_new[-1]:.3g}, each sums to 1."
     )
     return svg(figure, "visits", label)
