@@ -18,7 +18,7 @@ Environments are made in `.venv/atlas-LIBRARY` (`--envs DIR`) from the pinned `s
 
 ## How to read it
 
-bias and length: of the exact mean of what the code would ascend, ‖mean − truth‖ and ‖mean‖ in units of ‖truth‖; cosine: between the two; variance: of one window or batch, in ‖truth‖². Bias is of the estimator as it stands; a factor that never changes is a matter of the learning rate, so a row of cosine 1 points where ∇J points, whatever its bias. γ^t dropped and a mean over steps are what nearly all deep reinforcement learning does, by intent.
+command: what stands after `python scripts/atlas.py`. setting: the class and what differs from its defaults. bias and length: of the exact mean of what the code would ascend, ‖mean − truth‖ and ‖mean‖ in units of ‖truth‖; cosine: between the two; variance: of one window or batch, in ‖truth‖². Bias is of the estimator as it stands; a factor that never changes is a matter of the learning rate, so a row of cosine 1 points where ∇J points, whatever its bias. γ^t dropped and a mean over steps are what nearly all deep reinforcement learning does, by intent.
 
 On the lake (three states, γ = 0.9, a limit of three steps, windows of five rows) the truth is E Σ γ^t A^π ∇log π over a window's rows, and the mean is exact, over all 1,304 windows; a mean over steps has a length near 1/5 for that reason alone. What depends on the size of a batch, such as a normalised advantage, is told at 3 rows (exact) and at 64 (1,000 windows drawn; the mean is known to the share in brackets) as well: five rows are far fewer than anyone trains on.
 
