@@ -81,8 +81,8 @@ the default token mean its bias at G = 2 is about half of ‖∇J‖; the cosine
 of it is length: division by the number of tokens. A mean over each response's tokens turns more.
 Called without an aggregation, the losses gpg and cispo equal the default one at θ_old, and gspo,
 geo_mean and sapo are the mean over each response's tokens. `reinforce_plus_plus` whitens over the
-batch's tokens (n − 1), the baseline variant after the group's mean is off. `opo` subtracts the group's mean over
-tokens.""", """
+batch's tokens (n − 1), the baseline variant after the group's mean is off. `opo` subtracts the
+group's mean over tokens.""", """
 The number of tokens is drawn with the responses, so the token mean's length and a little of its
 direction depend on the batch; among many long responses it is nearly constant. `opo` at G = 2
 subtracts a mean that holds the own return and weighs it by length, which turns it slightly;
