@@ -33,7 +33,7 @@ TAIL = """## What is not here
 - CleanRL's `ppo.py` is one file and in no package of this version: save it as `cleanrl/ppo.py` in the environment's folder (here from github.com/vwxyzjn/cleanrl at fe8d8a03c41a7ef5b523e2e354bd01c363e786bb). Not asked: its other scripts.
 - verl: `remax` needs the return of a greedy response, `gae` a critic, `gdpo` several rewards, the two optimal token baselines the model's own probabilities: not asked. TRL: KL terms are 0, as the reference model is the policy.
 - Formulas that were outside the grammar at first and are one line of it now: pass@k's lead, GPG's count of responses with R ≠ 0, OPO's mean over tokens, RLOO normalised over the batch, whitening over tokens with n − 1 and after the group's mean is off, and a norm clipped together with parameters that nobody showed.
-- Nothing that was tried could not be installed. Not tried: OpenRLHF, RLlib, Acme, Spinning Up.
+- All that was tried could be installed, verl whole. Not tried: OpenRLHF, RLlib, Acme, Spinning Up.
 """  # noqa: E501
 
 LIBRARIES = {  # title, what the numbers show, our reading of why
