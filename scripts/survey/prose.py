@@ -42,12 +42,14 @@ With the switches off, PPO is GAE λ = 0.95, γ^t dropped, mean over steps, and 
 formulas; truncation is bootstrapped as it should be. The default clip to a norm of 0.5 counts the
 critic's gradient too: each window's length is its own, and where every window is clipped the
 numbers leave open what constant it had before (`ppo`); without the critic the clip at 0.5 is named
-(`ppo-no-critic`). Normalised, the cosine at 5 rows is lower than at 64. TRPO's gradient, before its
-natural step, is PPO's. A2C takes λ = 1 and does not normalise.""", """
+(`ppo-no-critic`). Normalised, the cosine is 0.906 at 3 rows, 0.960 at 5 and 0.991 at 64, where
+without normalisation it is 0.990; with the clip as well 0.380, 0.867 and 0.990. TRPO's gradient,
+before its natural step, is PPO's. A2C takes λ = 1 and does not normalise.""", """
 Everything named is documented. The normalised advantage is a ratio to a deviation of the same few
 rows, which matters for tiny minibatches and fades with their size; the default minibatch is 64. A
-clip that shortens long windows more than short ones turns the mean a little, which is the price of
-its safety."""),
+clip weighs windows by the length of their gradient, the critic's included; the lake's critic is far
+from fitted and its windows are tiny, so it acts on most of them, which is not what it is like late
+in a training."""),
     "tianshou": ("Tianshou", """
 Reinforce is G, γ^t dropped, mean over steps; A2C and PPO are GAE λ = 0.95 with right endings, an
 entropy bonus of 0.01, PPO normalised with n − 1. In Reinforce nothing is added for what comes after

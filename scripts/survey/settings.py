@@ -69,9 +69,9 @@ LANGUAGE: dict[str, dict[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 SIZED = {
-    "sb3": ("ppo-no-clip", "ppo-bare"),
+    "sb3": ("ppo", "ppo-no-clip", "ppo-bare"),
     "tianshou": ("ppo-no-entropy", "ppo-bare"),
-    "cleanrl": ("ppo-no-entropy", "ppo-bare"),
+    "cleanrl": ("ppo", "ppo-no-entropy", "ppo-bare"),
     "trl": ("grpo-dapo", "grpo-grpo", "grpo-dr_grpo-unscaled", "rloo"),
     "verl": tuple(f"{e}-{a}" for e in ("rloo", "grpo", "reinforce_plus_plus")
                   for a in ("token-mean", "seq-mean-token-sum")),
