@@ -1,5 +1,6 @@
 """Examples with other frameworks: skipped where a framework is not installed, never needed."""
 
+import importlib
 import subprocess
 import sys
 from dataclasses import replace
@@ -149,3 +150,13 @@ def test_an_example_without_its_framework_says_so_in_one_line(script, framework)
                           capture_output=True, check=False)  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == f"{script}: needs {framework}: pip install {framework}\n"
+
+
+@pytest.mark.parametrize(("framework", "told"), [
+    ("torch", "GAE λ = 0, truncation treated as termination | γ^t dropped | mean over steps"),
+    ("jax", "GAE λ = 0 | γ^t dropped | mean over steps"),
+])  # fmt: skip
+def test_an_estimator_is_audited_in_its_own_network_s_parameters(framework, told, capsys):
+    pytest.importorskip(framework)
+    importlib.import_module(f"audit_{framework}").main()
+    assert capsys.readouterr().out.startswith(f"biased: {told}")
