@@ -108,7 +108,7 @@ def alarm(ring: Callable[..., None]) -> Iterator[None]:
     finally:
         rest = max(before - (time.monotonic() - began), 1e-3) if before else 0
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
+        signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)  # none: not of Python
         signal.setitimer(signal.ITIMER_REAL, rest)
 
 
