@@ -246,6 +246,7 @@ class Hangs(Own):
         self._maybe_hang("closed")
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")  # pytest-xdist's threads
 def test_a_worker_that_hangs_on_being_made_or_closed_costs_no_result(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(faults, "SECONDS", 2.0)
     gym.register("Hangs-v0", Hangs, max_episode_steps=9)
