@@ -3,6 +3,7 @@
 import importlib
 import io
 import multiprocessing
+import signal
 import sys
 import time
 import warnings
@@ -14,7 +15,7 @@ import pytest
 from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
 
-from minipg.commands import evaluate, train
+from minipg.commands import cli, evaluate, train
 from minipg.experience.declared import fits
 from minipg.experience.environments import adapt, make_envs, policy_for, to_env
 from minipg.problems import faults
@@ -486,3 +487,45 @@ def test_each_planted_fault_of_ours_has_its_place(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "scripts")
     for fault in importlib.import_module("fuzzing.planted").PLANTED:
         assert (ROOT / fault.path).read_text().count(fault.right) == 1, fault.what
+
+
+def test_an_alarm_that_was_set_before_is_there_again(monkeypatch):
+    rung, before = [], signal.signal(signal.SIGALRM, lambda *_: None)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 50)
+        own = signal.getsignal(signal.SIGALRM)
+        monkeypatch.setattr(faults, "SECONDS", 0.05)
+        with faults.alarm(lambda *_: rung.append(1)):
+            time.sleep(0.2)
+        assert rung == [1]
+        assert signal.getsignal(signal.SIGALRM) is own
+        assert 49 < signal.getitimer(signal.ITIMER_REAL)[0] < 49.9
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with faults.alarm(lambda *_: None):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_long_message_keeps_its_begin_and_its_end():
+    text = cli.one_line("begin " + "x\n" * 10**6 + "do this")
+    assert len(text) < 1600
+    assert text.startswith("begin x x")
+    assert text.endswith("x do this")
+    assert " … " in text
+    assert cli.one_line("a\nb" * 300) == " ".join(("a\nb" * 300).split())
+
+
+def test_an_evaluation_of_other_spaces_than_were_trained_on_is_refused(tmp_path, capsys):
+    """As many numbers as before, so that the policy would fit."""
+    run = tmp_path / "run"
+    words = ["ppo", "Own-v0", "--steps", "16", "--num-envs", "2", "--n-steps", "8"]
+    assert train.main([*words, "--evaluation-episodes", "0", "--out", str(run)]) == 0
+    gym.registry.pop("Own-v0")
+    gym.register("Own-v0", lambda: Own(space=Box(-9, 9, (3,))), max_episode_steps=9)
+    capsys.readouterr()
+    assert evaluate.main([str(run), "--episodes", "2"]) == 2
+    error = capsys.readouterr().err
+    assert "Own-v0: expected observations and actions ['Box(-1.0, 1.0, (3,), float32)'" in error
+    assert error.endswith("the environment has changed; train anew\n")
