@@ -143,6 +143,18 @@ class RaisesItems(dict):
         raise RuntimeError("no\nitems")
 
 
+@pytest.mark.parametrize("error", [ValueError, RuntimeError])
+def test_a_table_that_raises_on_being_read_is_told_with_its_place(error):
+    class Raises(gym.Env):
+        @property
+        def P(self):
+            raise error("no\ntable")
+
+    wanted = rf"^environment: P raised {error.__name__}: no table \(.*test_mdp.py:\d+\)$"
+    with pytest.raises(ValueError, match=wanted):
+        TabularMDP.from_env(Raises(), 0.9)
+
+
 @pytest.mark.parametrize("env", [3, None])
 def test_what_is_no_environment_is_refused(env):
     with pytest.raises(ValueError, match=f"env: expected an environment or its name, got {env}"):

@@ -12,8 +12,10 @@ import numpy as np
 
 from minipg.files import read_npz
 from minipg.problems.entries import Entries, cleaned
-from minipg.problems.faults import raised
+from minipg.problems.faults import called, raised
 from minipg.validate import NUMBERS, Array, array, check_range, check_shape, finite_array, reals
+
+STARTS = "initial_state_distrib"
 
 
 def of_arrays(
@@ -85,7 +87,7 @@ def of_env(env: gym.Env[Any, Any] | str) -> tuple[Entries, Array, int]:
 
 
 def _of_table(env: Any) -> tuple[Entries, Array, int]:
-    table, start = getattr(env, "P", None), getattr(env, "initial_state_distrib", None)
+    table, start = (called(name, getattr, env, name, None) for name in ("P", STARTS))
     if not isinstance(table, Mapping | Sequence) or not len(table) or start is None:
         raise ValueError("env: expected a table P and initial_state_distrib, as FrozenLake-v1 has, "
                          f"{env} lacks them")  # fmt: skip
