@@ -95,7 +95,7 @@ def ask(estimator: Estimator, own: Own, lab: Windows) -> Asked:
 
 def another(lab: Windows) -> int:
     """Another number of rows than its windows have."""
-    return lab.steps - 1 or 2
+    return lab.steps - 1 if lab.steps > 2 else lab.steps + 1
 
 
 def _finite(got: Any) -> Array:

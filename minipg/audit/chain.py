@@ -9,10 +9,12 @@ Axes: E rows of the chain, T rows a window, N windows, S states, A actions.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import lstsq
 
 from minipg.problems.mdp import TabularMDP, check_pi
 from minipg.validate import Array, check_count
 
+MOST = 200_000  # windows
 AUTORESETS = ("apart", "next_step", "same_step")
 
 
@@ -86,6 +88,29 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
     return Chain(*columns, np.searchsorted(columns[0], np.arange(begin + 2)))  # type: ignore
 
 
+def long_run(c: Chain) -> Array:
+    """What share of a long stream's rows starts in each node (nodes,).
+
+    x = xP with Σx = 1; that has one solution, as every episode ends and another begins.
+    """
+    nodes = len(c.first) - 1
+    moves = np.zeros((nodes, nodes))
+    np.add.at(moves, (c.target, c.source), c.chance)
+    equations = np.vstack([moves - np.eye(nodes), np.ones(nodes)])
+    share = lstsq(equations, np.append(np.zeros(nodes), 1.0))[0]
+    return np.where(share > 1e-12, share, 0)  # rounding of nodes that no stream comes to
+
+
+def begun(c: Chain, share: Array) -> Chain:
+    """The same, its first row from any node as often as its share (nodes,) says."""
+    often = share[c.source] * c.chance
+    rows = np.append(np.arange(len(often)), np.flatnonzero(often))
+    columns = {name: column[rows] for name, column in c._asdict().items() if name != "first"}
+    columns["source"][len(often) :] = len(c.first) - 1
+    columns["chance"][len(often) :] = often[often > 0]
+    return Chain(**columns, first=np.append(c.first, len(rows)))
+
+
 def count(c: Chain, steps: int) -> float:
     """How many windows of so many rows there are."""
     ways: Array = np.ones(len(c.first) - 1)
@@ -94,7 +119,7 @@ def count(c: Chain, steps: int) -> float:
     return float(ways[-1])
 
 
-def every(c: Chain, steps: int, most: int = 200_000) -> tuple[Array, Array]:
+def every(c: Chain, steps: int, most: int = MOST) -> tuple[Array, Array]:
     """Every window, a column of rows of the chain each (T, N), and its probability (N,).
 
     ValueError where there are more than `most`.

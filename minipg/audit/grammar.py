@@ -18,7 +18,10 @@ LAMBDAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0)
 
 
 class Formula(NamedTuple):
-    """One reading: a name for each ingredient, and the pitfalls it falls into, by number."""
+    """One reading: a name for each ingredient, and the pitfalls it falls into, by number.
+
+    added: what stands beside it with a coefficient that is fitted, where that is not ∇entropy.
+    """
 
     summed: str
     baseline: str
@@ -26,15 +29,18 @@ class Formula(NamedTuple):
     discounted: str
     reduced: str
     pitfalls: tuple[int, ...]
+    added: str = ""
 
     @property
     def but_epsilon(self) -> tuple[str, ...]:
         """Its ingredients, whatever the ε beside a deviation."""
         normalised = self.normalised.split(", ε")[0].rstrip(")")
-        return self.summed, self.baseline, normalised, self.discounted, self.reduced
+        return self.summed, self.baseline, normalised, self.discounted, self.reduced, self.added
 
     def __str__(self) -> str:
-        told = (self.summed, self.baseline, self.normalised, self.discounted, self.reduced)
+        told = (
+            self.summed, self.baseline, self.normalised, self.discounted, self.reduced, self.added
+        )  # fmt: skip
         return " | ".join(part for part in told if part)
 
 

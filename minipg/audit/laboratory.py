@@ -1,6 +1,6 @@
 """A small table whose every window can be listed, as a training loop would see it.
 
-Axes: L rows of a window, T rows a window, N windows, S states, A actions, P parameters.
+Axes: L rows of a window, T of each of its streams, N windows, S states, A actions, P parameters.
 """
 
 from collections.abc import Callable
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import comb
 
 from minipg.audit import chain
 from minipg.audit.window import Window
 from minipg.audit.windows import Windows
+from minipg.estimators.group_moments import multisets
 from minipg.policies.build import softmax_policy
 from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
@@ -21,10 +23,12 @@ from minipg.validate import Array
 
 @dataclass(frozen=True)
 class Laboratory(Windows):
-    """A table, a policy on it, a critic's V (S,), a time limit and how many rows a window has.
+    """A table, a policy on it, a critic's V (S,), a time limit and how many rows a stream has.
 
     autoreset: apart, next_step or same_step (chain.py). acted: θ of who acted, by default the
-    policy's own. drawn: so many windows with a fixed seed, not every one.
+    policy's own. drawn: so many windows with a fixed seed, not every one. anywhere: streams begin
+    where a long one is cut, not where an episode begins. streams: so many in a window, one after
+    the other; as they come in any order, each multiset of them is counted once.
     """
 
     mdp: TabularMDP
@@ -36,6 +40,8 @@ class Laboratory(Windows):
     autoreset: str = "apart"
     acted: Array | None = None
     drawn: int = 0
+    anywhere: bool = False
+    streams: int = 1
 
     @property
     def gamma(self) -> float:
@@ -53,8 +59,12 @@ class Laboratory(Windows):
         return self.policy.probs(theta, self.mdp.features)
 
     def _chain(self, pi: Array) -> chain.Chain:
-        """That of π (S, A); a limit beyond the window's end is none."""
-        return chain.chain(self.mdp, pi, min(self.limit, self.steps + 1), self.autoreset)
+        """That of π (S, A), begun as who acted begins; a limit beyond the window's end is none."""
+        if not self.anywhere:
+            return chain.chain(self.mdp, pi, min(self.limit, self.steps + 1), self.autoreset)
+        acts = chain.chain(self.mdp, self.mu, self.limit, self.autoreset)
+        goes_on = chain.chain(self.mdp, pi, self.limit, self.autoreset)
+        return chain.begun(goes_on, chain.long_run(acts))
 
     @cached_property
     def chain(self) -> chain.Chain:
@@ -63,10 +73,22 @@ class Laboratory(Windows):
 
     @cached_property
     def listed(self) -> tuple[Array, Array]:
-        """Rows of the chain (T, N) and the windows' probabilities (N,)."""
-        if not self.drawn:
-            return chain.every(self.chain, self.steps)
-        return chain.drawn(self.chain, self.steps, self.drawn, np.random.default_rng(self.steps))
+        """Rows of the chain (L, N) and the windows' probabilities (N,)."""
+        if self.drawn:
+            rng, many = np.random.default_rng(self.steps), self.drawn * self.streams
+            rows = chain.drawn(self.chain, self.steps, many, rng)[0]
+            return self._beside(rows, np.arange(many).reshape(-1, self.streams)), np.full(
+                self.drawn, 1 / self.drawn)  # fmt: skip
+        if self.possible > chain.MOST:
+            raise ValueError(f"steps, streams: expected at most {chain.MOST} windows, got "
+                             f"{self.possible:g}: fewer")  # fmt: skip
+        rows, weight = chain.every(self.chain, self.steps)
+        chosen, weight = multisets(weight, self.streams)
+        return self._beside(rows, chosen), weight
+
+    def _beside(self, rows: Array, chosen: Array) -> Array:
+        """Of streams (T, M) those chosen (N, streams), one after the other (streams·T, N)."""
+        return rows[:, chosen].transpose(2, 0, 1).reshape(-1, len(chosen))
 
     @property
     def weight(self) -> Array:
@@ -79,14 +101,15 @@ class Laboratory(Windows):
 
     @property
     def possible(self) -> float:
-        return chain.count(self.chain, self.steps)
+        one = chain.count(self.chain, self.steps)
+        return float(np.rint(comb(one + self.streams - 1, self.streams)))
 
     def window(self, i: int) -> Window:
         c, rows = self.chain, self.listed[0][:, i]
         obs, state, after, seen = self.mdp.features, c.state[rows], c.after[rows], c.seen[rows]
         return Window(
             c.reward[rows], c.terminated[rows], c.truncated[rows],
-            np.arange(len(rows)) == len(rows) - 1, c.t[rows], self.values[state],
+            np.arange(1, len(rows) + 1) % self.steps == 0, c.t[rows], self.values[state],
             self.values[after], obs[state], obs[after], c.action[rows],
             np.log(self.mu[state, c.action[rows]]), c.reset[rows], obs[seen], self.values[seen],
         )  # fmt: skip
@@ -102,13 +125,14 @@ class Laboratory(Windows):
     def ratios(self, i: int) -> Array:
         c, rows = self.chain, self.listed[0][:, i]
         ratio = (self.pi / self.mu)[c.state[rows], c.action[rows]]
-        return np.cumprod(np.where(c.reset[rows], 1, ratio))
+        each = np.where(c.reset[rows], 1, ratio).reshape(self.streams, self.steps)
+        return np.cumprod(each, axis=1).ravel()
 
     @cached_property
     def _of_pairs(self) -> Array:
         """E Σ_rows γ^t A^π of each state and action (S, A), under π whoever acted."""
         c = self._chain(self.pi)
-        each = chain.visits(c, self.steps) * self.gamma**c.t * ~c.reset
+        each = self.streams * chain.visits(c, self.steps) * self.gamma**c.t * ~c.reset
         pair = c.state * self.mdp.num_actions + c.action
         return np.bincount(pair, each, self.pi.size).reshape(self.pi.shape) * self._advantage
 
@@ -133,7 +157,8 @@ class Laboratory(Windows):
         return self._of_pairs.ravel() @ scores(each)
 
 
-def lake(steps: int = 5, limit: int = 3, autoreset: str = "apart") -> Laboratory:
+def lake(steps: int = 5, limit: int = 3, autoreset: str = "apart", anywhere: bool = False,
+         streams: int = 1) -> Laboratory:  # fmt: skip
     """Three states and an end, two actions, slips, rewards of either sign, a half-learned V."""
     rng = np.random.default_rng(7)
     transition = np.zeros((4, 2, 4))
@@ -150,4 +175,5 @@ def lake(steps: int = 5, limit: int = 3, autoreset: str = "apart") -> Laboratory
     theta = policy.init(np.random.default_rng(1), 1.0)
     v = exact.state_values(mdp, policy.probs(theta, mdp.features))
     values = np.where(terminal, 0.37, 0.5 * v + 0.5 * rng.standard_normal(4))
-    return Laboratory(mdp, policy, theta, values, steps, limit, autoreset)
+    return Laboratory(mdp, policy, theta, values, steps, limit, autoreset,
+                      anywhere=anywhere, streams=streams)  # fmt: skip

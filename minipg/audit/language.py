@@ -16,11 +16,16 @@ from minipg.validate import Array, check_finite, check_shape, floats
 
 
 class Responses(NamedTuple):
-    """R (G,) of each response, its number of tokens (G,), and which prompt it answers (G,)."""
+    """R (G,) of each response, its number of tokens (G,), and which prompt it answers (G,).
+
+    log_ratio (L,): log π − log π_ref of each token, response after response, where the loss has a
+    KL term; () where not. A KL term in the reward is in the returns.
+    """
 
     returns: Array
     lengths: Array
     prompt: Array
+    log_ratio: Array | tuple[()] = ()
 
     @property
     def rows(self) -> int:
@@ -30,13 +35,17 @@ class Responses(NamedTuple):
 
 def checked(responses: Responses) -> Responses:
     """The same as arrays; ValueError for shapes that do not fit, NaN, and lengths below 1."""
-    returns, lengths, prompt = (floats(x) for x in responses)
+    returns, lengths, prompt, log_ratio = (floats(x) for x in responses)
     for name, x in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
         check_shape(name, x, (len(returns),))
         check_finite(name, x)
     if not len(returns) or lengths.min() < 1 or (lengths % 1).any():
         raise ValueError(f"lengths: expected whole numbers from 1, got {lengths.tolist()}")
-    return Responses(returns, lengths.astype(int), np.unique(prompt, return_inverse=True)[1])
+    if log_ratio.size:
+        check_shape("log_ratio", log_ratio, (int(lengths.sum()),))
+        check_finite("log_ratio", log_ratio)
+    groups = np.unique(prompt, return_inverse=True)[1]
+    return Responses(returns, lengths.astype(int), groups, log_ratio)
 
 
 def _lead(r: Responses) -> Array:
@@ -105,6 +114,21 @@ def reductions(r: Responses) -> Iterator[Part]:
     yield Part("mean over each group's tokens, then groups",
                groups / np.bincount(r.prompt, r.lengths)[r.prompt] / count, (33, 40))  # fmt: skip
     yield Part("summed", one)
+
+
+def kl_terms(responses: Responses) -> Iterator[Part]:
+    """What is subtracted, β times: of each token the derivative (L,) by its log π of an estimate
+    of KL(π‖π_ref), reduced. At θ_old, as the rest. None without log_ratio.
+
+    k1 = log π/π_ref, k2 = ½ k1², k3 = π_ref/π − 1 + k1 (Schulman, "Approximating KL divergence").
+    """
+    r = checked(responses)
+    if not len(r.log_ratio):
+        return
+    k1 = np.asarray(r.log_ratio)
+    derivatives = {"k1": np.ones(r.rows), "|k1|": np.sign(k1), "k2": k1, "k3": 1 - np.exp(-k1)}
+    for (name, d), f in product(derivatives.items(), reductions(r)):
+        yield Part(f"− β {name} of KL(π‖π_ref), {f.name}", d * np.repeat(f.values, r.lengths))
 
 
 def formulas(responses: Responses) -> tuple[list[Formula], Array]:

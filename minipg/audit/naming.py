@@ -51,7 +51,9 @@ class Named(NamedTuple):
         scaled = abs(self.factor - 1) > (1e-3 if self.single else 1e-6)
         if scaled and not np.isnan(self.clipped):
             parts.append(f"times {self.factor:.6g}")
-        if self.entropy:
+        if self.readings[0].added:
+            parts.append(f"β = {-self.entropy:.6g}")
+        elif self.entropy:
             parts.append(f"{self.entropy:+.6g} ∇entropy")
         if np.isnan(self.clipped):
             own = f"times a factor of each window's own, {self.factor:.4g} at most"

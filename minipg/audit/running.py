@@ -11,6 +11,7 @@ import numpy as np
 from minipg.audit.asking import Asked, Estimator, Own, another, ask, checked
 from minipg.audit.figures import Figures, exactly, from_drawn
 from minipg.audit.mapping import Mapping, guess
+from minipg.audit.naming import SINGLE
 from minipg.audit.readings import Probe, library
 from minipg.audit.report import Report, reported
 from minipg.audit.search import identify
@@ -33,10 +34,11 @@ def run(
     That is a gradient (P,), in the laboratory policy's parameters or its own, or the derivative
     of its objective by each row's log π (L,). Its exact mean and variance over every window of the
     laboratory, against E Σ_rows γ^t A^π ∇log π, and the formula that its values on twelve windows
-    are, six of them a row shorter. The trend: the same for windows of these sizes, exact where
+    are, six of them a row shorter. The trend: the same for streams of so many rows, exact where
     there are at most `drawn`, else over so many drawn, with a radius. told(asked, of how many) is
     called before the first question and after each. ValueError for another shape, NaN, chance or
-    state (it is asked again), and for an estimate that no window changes.
+    state (it is asked again), for an estimate that no window changes, and for one that depends on
+    the order of a window's streams.
     """
     theirs = own is not None
     own = Own(lab.truth, lab.scores, lab.entropy_gradient) if own is None else checked(own, lab)
@@ -61,6 +63,7 @@ def run(
     picked = [(part, k) for part in (lab, short) for k in telling(part)[: WINDOWS // 2]]
     windows = [part.window(k) for part, k in picked]
     first = [asked.raw(w) for w in windows]
+    _refuse_order(asked, windows, first)
     listed = lab.windows()
     raw = every(asked, listed)
     _refuse_state(asked, windows, first, raw, [k for part, k in picked if part is lab])
@@ -94,11 +97,12 @@ def _figures(
     asked: Asked, lab: Windows, windows: list[Window], raw: Array, truth: Array
 ) -> Figures:
     """Of what it said of each window."""
+    rows = len(windows[0].t)
     estimates = np.array([asked.gradient(w, x) for w, x in zip(windows, raw, strict=True)])
     if not lab.drawn:
-        return exactly(lab.steps, estimates, lab.weight, truth)
+        return exactly(rows, estimates, lab.weight, truth)
     right = [lab.right(i, w) @ array(asked.own.scores(w)) for i, w in enumerate(windows)]
-    return from_drawn(lab.steps, estimates, np.array(right), truth)
+    return from_drawn(rows, estimates, np.array(right), truth)
 
 
 def _refuse_state(
@@ -114,6 +118,20 @@ def _refuse_state(
         )
     if len(raw) > 1 and (raw == raw[0]).all():
         raise ValueError("estimate: expected some that differ, got the same for every window")
+
+
+def _refuse_order(asked: Asked, windows: list[Window], first: list[Array]) -> None:
+    """ValueError where the streams of a window in another order have another answer."""
+    rounding = SINGLE * max(float(np.linalg.norm(said)) for said in first)
+    for window, said in zip(windows, first, strict=True):
+        turned, order = window.turned()
+        other = asked.raw(turned) - (said[order] if asked.of_rows else said)
+        if np.linalg.norm(other) > rounding:
+            raise ValueError(
+                "estimate: expected the same whatever the order of a window's streams, got "
+                "another: does it read across window.last? One whose order matters can be asked "
+                "with streams=1"
+            )
 
 
 def telling(lab: Windows) -> list[int]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from minipg.audit.fits import Fit, clipped, fitted
 from minipg.audit.grammar import Formula, advantages, normalisations, reductions
-from minipg.audit.naming import Named, compared, on_grid
+from minipg.audit.language import Responses, kl_terms
+from minipg.audit.naming import EXACT, Named, compared, on_grid
 from minipg.audit.readings import Library, Readings, library, projected
 from minipg.audit.resets import Seen, ways_to_see
 from minipg.audit.window import Window
@@ -27,17 +28,41 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
 
     gradients: of what is maximised, one a window of the library. Where nothing of the library
     fits, λ is searched for in (0, 1), and what is found is compared as all else is. ValueError for
-    shapes that do not fit, NaN, and zeros alone.
+    shapes that do not fit, NaN, and zeros alone. Of responses with a log_ratio the same with a KL
+    term, its coefficient fitted.
     """
     named = on_grid(known, gradients)
-    if named.readings or not all(isinstance(probe.window, Window) for probe in known.probes):
+    if named.readings:
         return named
+    if not all(isinstance(probe.window, Window) for probe in known.probes):
+        return _with_kl(known, gradients, named)
     ys, _, _ = compared(known.windows, gradients)
     for lam in _found(known, ys):
         got = on_grid(library(known.probes, known.gamma, (lam,)), gradients)
         if got.readings:
             return got._replace(compared=named.compared)
     return named
+
+
+def _with_kl(known: Library, gradients: Sequence[Array], without: Named) -> Named:
+    """With the KL term whose residual is least, and readings with others that are as near."""
+    found, tried = [], without.compared
+    responses = [probe.window for probe in known.probes if isinstance(probe.window, Responses)]
+    for terms in zip(*map(kl_terms, responses), strict=False):  # none where one lacks log_ratio
+        names = [name._replace(added=terms[0].name) for name in known.names]
+        windows = [projected(probe, term.values[None])
+                   for probe, term in zip(known.probes, terms, strict=True)]  # fmt: skip
+        both = [own._replace(entropy=term.x[0])
+                for own, term in zip(known.windows, windows, strict=True)]  # fmt: skip
+        named = on_grid(known._replace(names=names, windows=both), gradients)
+        tried += named.compared
+        found += [named] if named.readings else []
+    if not found:
+        return without._replace(compared=tried)
+    best = min(found, key=lambda named: named.residual)
+    near = [named for named in found if named.residual <= max(EXACT, 4 * best.residual)]
+    readings = tuple(reading for named in near for reading in named.readings)
+    return near[0]._replace(readings=readings, compared=tried)
 
 
 def _found(known: Library, ys: list[Array]) -> Iterator[float]:

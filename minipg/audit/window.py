@@ -95,10 +95,19 @@ class Window:
 
     def data(self) -> "Window":
         """The rows that are data; a stream's last of them is its last."""
-        kept = ~self.reset
-        parts: dict[str, Any] = {f.name: getattr(self, f.name)[kept] for f in fields(self)}
-        stream = (np.cumsum(self.last) - self.last)[kept]
-        return Window(**parts | {"last": np.append(stream[1:] != stream[:-1], True)})
+        stream = (np.cumsum(self.last) - self.last)[~self.reset]
+        return self.rows(~self.reset, np.append(stream[1:] != stream[:-1], True))
+
+    def turned(self) -> tuple["Window", Array]:
+        """The same with its streams in the opposite order, and which row each was (L,)."""
+        streams = np.split(np.arange(len(self.t)), np.flatnonzero(self.last)[:-1] + 1)
+        order = np.concatenate(streams[::-1])
+        return self.rows(order, self.last[order]), order
+
+    def rows(self, index: Array, last: Array) -> "Window":
+        """Those rows, with other flags of where a stream ends."""
+        parts: dict[str, Any] = {f.name: getattr(self, f.name)[index] for f in fields(self)}
+        return Window(**parts | {"last": last})
 
 
 def stream(batch: Batch, values: Array | None = None) -> Window:

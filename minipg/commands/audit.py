@@ -28,6 +28,8 @@ LABORATORIES: dict[str, Callable[[], Windows]] = {
     "lake": lake,
     "lake-next-step": lambda: lake(autoreset="next_step"),
     "lake-same-step": lambda: lake(autoreset="same_step"),
+    "lake-anywhere": lambda: lake(steps=4, anywhere=True),
+    "lake-streams": lambda: lake(steps=3, streams=2),
     "plant": plant,
 }
 NEEDED = ("rewards", "terminated", "truncated", "values", "next_values", "gradient")

@@ -8,12 +8,24 @@ from itertools import combinations_with_replacement
 from math import comb, prod
 
 import numpy as np
-from scipy.special import gammaln, xlogy
 
 from minipg.experience.batch import moments
 from minipg.validate import Array, arrays, check_count, check_finite, check_range, check_shape
 
 Method = Callable[[Array, Array], Array]
+
+
+def multisets(chance: Array, size: int) -> tuple[Array, Array]:
+    """Every multiset of `size` independent draws (M, size), sorted, and its probability (M,).
+
+    chance (K,): of each of the things drawn. M = C(K + size − 1, size).
+    """
+    chosen = np.array(list(combinations_with_replacement(range(len(chance)), size)))
+    orders, alike = np.ones(len(chosen)), np.ones(len(chosen))
+    for i in range(1, size):  # size! over the factorials of how often each stands there
+        alike = np.where(chosen[:, i] == chosen[:, i - 1], alike + 1, 1)
+        orders *= (i + 1) / alike
+    return chosen, orders * chance[chosen].prod(1)
 
 
 def batch_moments(
@@ -47,11 +59,9 @@ def batch_moments(
     for own in every:
         share = prob[own].sum()  # p(q)
         weight[own] = share / size
-        chosen = np.array(list(combinations_with_replacement(own, size)))  # (M_q, G)
-        counts = (chosen[:, :, None] == own).sum(1)  # (M_q, K_q)
-        orders = gammaln(size + 1) - gammaln(counts + 1).sum(1)
-        groups.append(chosen)
-        chances.append(np.exp(orders + xlogy(counts, prob[own] / share).sum(1)))
+        chosen, chance = multisets(prob[own] / share, size)
+        groups.append(own[chosen])
+        chances.append(chance)
     index = np.indices([len(g) for g in groups]).reshape(len(groups), -1)  # (Q, M)
     drawn = np.stack([g[i] for g, i in zip(groups, index, strict=True)], 1)  # (M, Q, G)
     chance = np.prod([c[i] for c, i in zip(chances, index, strict=True)], axis=0)
