@@ -30,20 +30,18 @@ def formulas(
     advantage (L,): the exact A^π of the rows, where a table knows it. named: whether their names
     are wanted (they are the same for every window), else the list is empty.
     """
-    names: list[Formula] = []
-    rows, none = [], Part("", np.zeros(len(w.rewards)))
+    none = Part("", np.zeros(len(w.rewards)))
     kinds = [(x, b) for x in returns(w, gamma) for b in baselines(w, x.values)]
     kinds += [(x, none) for x in advantages(w, gamma, lams)]
     kinds += [(Part("A exact", advantage), none)] if advantage is not None else []
+    ways = list(normalisations(w, np.array([x.values - b.values for x, b in kinds])))
     discounts = Part("", gamma**w.t), Part("γ^t dropped", np.ones(len(w.t)), (8,))
     weights = [(d.name, f.name, d.pitfalls + f.pitfalls, d.values * f.values)
                for d, f in product(discounts, reductions(w))]  # fmt: skip
-    each = np.array([values for *_, values in weights])  # (10, L)
-    for x, b in kinds:
-        for psi in normalisations(w, x.values - b.values):
-            rows.append(psi.values * each)
-            if named:
-                pitfalls = x.pitfalls + b.pitfalls + psi.pitfalls
-                names += [Formula(x.name, b.name, psi.name, d, f, pitfalls + more)
-                          for d, f, more, _ in weights]  # fmt: skip
-    return names, np.concatenate(rows)
+    psi = np.stack([way.values for way in ways], axis=1)  # (kinds, ways, L)
+    c = psi[:, :, None] * np.array([values for *_, values in weights])
+    names = [
+        Formula(x.name, b.name, way.name, d, f, x.pitfalls + b.pitfalls + way.pitfalls + more)
+        for (x, b), way, (d, f, more, _) in product(kinds, ways, weights) if named
+    ]  # fmt: skip
+    return names, c.reshape(-1, len(w.rewards))

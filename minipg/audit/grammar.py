@@ -153,18 +153,20 @@ def baselines(w: Window, x: Array) -> Iterator[Part]:
 
 
 def normalisations(w: Window, x: Array) -> Iterator[Part]:
-    """ψ as it is, or standardised: over n or n − 1, with an ε beside the deviation."""
-    count, length = len(x), np.bincount(w.episode)
-    centred, off = x - x.mean(), x - (np.bincount(w.episode, x) / length)[w.episode]
+    """ψ (…, L) as it is, or standardised: over n or n − 1, with an ε beside the deviation."""
+    own = w.episode == np.arange(w.episode[-1] + 1)[:, None]  # (episodes, L)
+    count, length = x.shape[-1], own.sum(1)
+    centred, off = x - x.mean(-1, keepdims=True), x - ((x @ own.T) / length)[..., w.episode]
+    squares, of_episodes = (centred**2).sum(-1, keepdims=True), off**2 @ own.T
     yield Part("", x)
     for ddof, name in ((0, "n"), (1, "n − 1")):
-        std = np.sqrt((centred**2).sum() / max(count - ddof, 1))
+        std = np.sqrt(squares / max(count - ddof, 1))
         for eps in (1e-8, 1e-5, 1e-4):
             told = f"{name}, ε = {eps:g}" if eps > 1e-8 else name
             yield Part(f"ψ normalised over the batch ({told})", centred / (std + eps), (9,))
             yield Part(f"ψ over its deviation, not centred ({told})", x / (std + eps), (9,))
-        variance = np.bincount(w.episode, off**2) / np.maximum(length - ddof, 1)
-        scaled = off / (np.sqrt(variance)[w.episode] + 1e-8)
+        variance = of_episodes / np.maximum(length - ddof, 1)
+        scaled = off / (np.sqrt(variance)[..., w.episode] + 1e-8)
         yield Part(f"ψ normalised over each episode ({name})", scaled, (9,))
 
 

@@ -4,6 +4,7 @@ Axes: L rows, D observation.
 """
 
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,17 +75,17 @@ class Window:
         if (self.reset & (self.ended | (self.rewards != 0))).any() or self.reset.all():
             raise ValueError("reset: expected no flags and reward 0 where True, and some data")
 
-    @property
+    @cached_property
     def ended(self) -> Array:
         """(L,): an episode ended with this row."""
         return self.terminated | self.truncated
 
-    @property
+    @cached_property
     def cuts(self) -> Array:
         """(L,): nothing after this row belongs to the episode before it."""
         return self.ended | self.last
 
-    @property
+    @cached_property
     def episode(self) -> Array:
         """Which episode of the window a row is of (L,), 0 first."""
         return np.cumsum(self.cuts) - self.cuts
