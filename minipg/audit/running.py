@@ -63,10 +63,10 @@ def run(
     picked = [(part, k) for part in (lab, short) for k in telling(part)[: WINDOWS // 2]]
     windows = [part.window(k) for part, k in picked]
     first = [asked.raw(w) for w in windows]
-    _refuse_order(asked, windows, first)
     listed = lab.windows()
     raw = every(asked, listed)
     _refuse_state(asked, windows, first, raw, [k for part, k in picked if part is lab])
+    _refuse_order(asked, windows, first)
     probes = [Probe(w, None if asked.of_rows else own.scores(w),
                     None if asked.of_rows else own.entropy(w), part.advantages(k), part.ratios(k))
               for w, (part, k) in zip(windows, picked, strict=True)]  # fmt: skip
