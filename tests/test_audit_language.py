@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from strategies import RNGS
 
 from minipg.audit import Probe, Responses, identify, lake, library
@@ -114,6 +114,7 @@ def test_responses_that_are_none_are_refused():
         library([Probe(r), Probe(lake().window(0))], 0.9)
 
 
+@settings(max_examples=12)
 @given(RNGS, st.sampled_from(["k1", "|k1|", "k2", "k3"]), st.booleans(), st.sampled_from([1, -2.5]),
        st.sampled_from([np.float64, np.float32]))  # fmt: skip
 def test_a_kl_term_is_named_with_its_coefficient(rng, kl, by_response, factor, dtype):
