@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Before NumPy is imported; processes that are started inherit it.
+# Before NumPy is imported; processes that are started inherit it. What pins a kernel is taken out:
+# the processor's own is measured.
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+os.environ.pop("OPENBLAS_CORETYPE", None)
+os.environ.pop("OPENBLAS_L2_SIZE", None)
 
 import numpy as np
+from threadpoolctl import threadpool_info
 from tqdm import tqdm
 
 from bench import acting, kernels, processes, scaling, solving, training
@@ -70,7 +74,7 @@ def document(rows: list[Row], peers: Any) -> dict[str, Any]:
         return x if x is not None and np.isfinite(x) else None
 
     return {
-        "machine": {"cpu": processor(), "cores": os.cpu_count(), "threads": 1,
+        "machine": {"cpu": processor(), "blas": blas(), "cores": os.cpu_count(), "threads": 1,
                     "load": os.getloadavg()[0]},
         "versions": VERSIONS | (peers.VERSIONS if peers else {}),
         "rows": [{"section": row.section, "what": row.what, "case": row.case, "unit": row.unit,
@@ -87,6 +91,13 @@ def processor() -> str:
     text = path.read_text() if path.exists() else ""
     names = [line.split(":")[1].strip() for line in text.splitlines() if "model name" in line]
     return names[0] if names else platform.processor()
+
+
+def blas() -> str:
+    """Which library multiplies NumPy's matrices, and with the kernel of which processor."""
+    found = [x for x in threadpool_info() if x["user_api"] == "blas" and "numpy" in x["filepath"]]
+    parts = [(x["internal_api"], x["version"], x.get("architecture")) for x in found]
+    return ", ".join(" ".join(filter(None, part)) for part in parts) or "unknown"
 
 
 def draw(rows: list[Row], path: Path) -> None:
@@ -124,6 +135,7 @@ def command(args: argparse.Namespace) -> int:
         except ModuleNotFoundError as absent:
             raise ValueError(f"--peers: needs {absent.name}: pip install -r scripts/peers.txt"
                              ) from absent  # fmt: skip
+    print(f"{processor()}, {blas()}, one thread")
     keep_freed_memory()
     rows: list[Row] = []
     for name in tqdm(args.only or list(SECTIONS), desc="sections"):

@@ -49,6 +49,7 @@ def test_a_language_model_s_loss_is_named(rng, statistic, reduced, dtype):
     got = identify(library([Probe(r) for r in batches], 1.0), gradients)
     told = {str(reading) for reading in got.readings}
     assert f"{words[statistic]} | {words[reduced]}" in told, str(got)
+    assert got.single == (dtype == np.float32), got.residual  # an ε is told apart in float64
     assert len({reading.but_epsilon for reading in got.readings}) == 1
     off = [g * (1 + 0.1 * np.cos(np.arange(len(g)))) for g in gradients]
     assert not identify(library([Probe(r) for r in batches], 1.0), off).readings
@@ -95,6 +96,7 @@ def test_statistics_of_released_losses_are_named(rng, statistic):
         gradients.append(each / len(each))
     got = identify(library([Probe(r) for r in batches], 1.0), gradients)
     assert f"{words[statistic]} | mean over all tokens" in {str(x) for x in got.readings}, str(got)
+    assert not got.single, got.residual
     assert len({reading.but_epsilon for reading in got.readings}) == 1
 
 

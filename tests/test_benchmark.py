@@ -1,6 +1,8 @@
 """The benchmark: each section at a tiny size, clockwork and yardsticks; peers if installed."""
 
 import json
+import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -51,7 +53,7 @@ def check_rows(section, rows):
         assert row.what in benchmark.show(row)
 
 
-@pytest.mark.parametrize("name", set(benchmark.SECTIONS) - {"same"})
+@pytest.mark.parametrize("name", sorted(set(benchmark.SECTIONS) - {"same"}))
 def test_each_section(name, quick):
     check_rows(name, benchmark.SECTIONS[name](None, **TINY[name]))
 
@@ -118,9 +120,8 @@ def test_widest_compares_with_its_own_environment_and_a_run_that_solves_nothing_
         for case in (f"{e} × {n}" for e, n in numbers if e == env_id):
             if (f"steps/s, {name}", case) not in rows:
                 continue  # of the other algorithm on CartPole
-            python = env_id != "CartPole-v1"
             rate, share = rows[f"steps/s, {name}", case], rows[f"share of raw, {name}", case]
-            assert (rate.at_least, share.at_least) == ((None, 0.75) if python else (100_000, None))
+            assert (rate.limit, share.limit) == ("", "")
             assert (rate.quartiles[1], share.quartiles[1]) == (3, 0.75)
             assert (rows[f"failures, {name}", case].margin >= 1) == (env_id == "Acrobot-v1")
 
@@ -135,7 +136,7 @@ def test_what_is_timed_is_all_of_it():
     assert got["Fisher product"].shape == p.theta.shape
 
 
-def test_the_limit_is_on_the_actor_of_a_rollout(monkeypatch):
+def test_an_actor_of_a_rollout_and_one_made_anew(monkeypatch):
     made, plain = [], Policy.actor
     monkeypatch.setattr(Policy, "actor", lambda *given: made.append(1) or plain(*given))
 
@@ -150,8 +151,53 @@ def test_the_limit_is_on_the_actor_of_a_rollout(monkeypatch):
 
     monkeypatch.setattr(acting, "interleave", interleave)
     one, anew, *_ = acting.acting(None)
-    assert (one.quartiles[1], one.at_most) == (pytest.approx(10), 25)
-    assert (anew.quartiles[1], anew.limit) == (pytest.approx(90), "")
+    assert [row.quartiles[1] for row in (one, anew)] == [pytest.approx(10), pytest.approx(90)]
+
+
+def test_a_pinned_kernel_is_taken_out_and_the_running_one_named():
+    """In a process of its own, as it is NumPy's import that reads them."""
+    code = (
+        "import benchmark, os; print(os.environ.get('OPENBLAS_CORETYPE')); print(benchmark.blas())"
+    )
+    pinned = {"OPENBLAS_CORETYPE": "Nehalem", "OPENBLAS_L2_SIZE": "1"}
+    path = {"PYTHONPATH": f"{processes.ROOT}{os.pathsep}{processes.SCRIPTS}"}
+    said = [
+        subprocess.run([sys.executable, "-c", before + code], capture_output=True, text=True,
+                       env=os.environ | pinned | path, check=True).stdout.splitlines()
+        for before in ("", "import numpy; ")
+    ]  # fmt: skip
+    assert [lines[0] for lines in said] == ["None", "None"]
+    assert said[0][1] != said[1][1] or "openblas" not in said[0][1]
+    assert "unknown" not in said[0][1]
+
+
+def test_what_must_hold_of_the_kernels():
+    """Nothing slower than PyTorch's best where the result fits; large products near the bare."""
+
+    def limits(what, many, fits):
+        took = {"ours": np.ones(3), "bare": np.ones(3), "torch": np.ones(3), "sb3": np.ones(3)}
+        if what == "Fisher product":
+            took = {"lean a" if x == "torch" else x: t for x, t in took.items()}
+        return [row.limit for row in kernels.kernel_rows(what, "", took, many, fits)]
+
+    assert limits("forward", True, True) == ["", "", "≥ 1", ""]
+    assert limits("score matrix", True, False) == ["", "", "", ""]
+    assert limits("Fisher product", True, True) == ["", "≤ 1.25", "", "≥ 1"]
+    assert limits("Fisher product", False, True) == ["", "", "", "≥ 1"]
+
+
+def test_blocks_are_the_score_matrix(monkeypatch):
+    p = kernels.problem(kernels.POLICIES["softmax 8-64-64-4"], 10, np.float64)
+    monkeypatch.setattr(kernels, "KEPT", 4 * p.theta.nbytes)
+    parts = []
+
+    def make(q):
+        return {"score matrix": lambda: parts.append(q.policy.score(q.theta, q.obs, q.actions))}
+
+    kernels.in_blocks(p, make)()
+    assert [len(part) for part in parts] == [4, 4, 2]
+    whole = p.policy.score(p.theta, p.obs, p.actions)
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-14)
 
 
 def test_exponents_are_slopes_of_each_round():
@@ -214,7 +260,7 @@ def test_the_fastest_peer_is_compared_by_medians_and_a_failure_is_infinite(monke
     found = {row.what: row for row in rows if row.case == "last 100 episodes"}
     ratio = {name: found[f"fastest peer / minipg {name}, medians"] for name in ("trpo", "ppo")}
     assert [ratio[name].quartiles[1] for name in ("trpo", "ppo")] == [30 / 2, 0]
-    assert [ratio[name].margin >= 1 for name in ("trpo", "ppo")] == [True, False]
+    assert [ratio[name].limit for name in ("trpo", "ppo")] == ["", ""]
     failures = [found[f"failures of 3, minipg {name}"] for name in ("trpo", "ppo")]
     assert [(row.quartiles[1], row.margin >= 1) for row in failures] == [(0, True), (2, False)]
     assert found["failures of 3, SB3 trpo"].limit == ""
@@ -245,12 +291,20 @@ def test_requirements_hold_by_their_medians_and_failures_are_infinite():
     json.dumps(found, allow_nan=False)
 
 
-def test_command(tmp_path, capsys, quick):
+def test_command(tmp_path, capsys, monkeypatch):
+    def act(peers):
+        """Nothing."""
+        return [Row("act", "one action", "here", np.array([20.0]), "µs", at_most=25)]
+
+    monkeypatch.setitem(benchmark.SECTIONS, "act", act)
     out = [tmp_path / "figures.json", tmp_path / "picture.png"]
     words = ["--only", "act", "--json", str(out[0]), "--plot", str(out[1])]
     assert benchmark.main(words) == 0
-    assert "act: one action ≤ 25" in capsys.readouterr().out
-    assert json.loads(out[0].read_text())["rows"][0]["at_most"] == 25
+    told = capsys.readouterr().out
+    assert "act: one action ≤ 25" in told
+    found = json.loads(out[0].read_text())
+    assert found["rows"][0]["at_most"] == 25
+    assert told.startswith(f"{found['machine']['cpu']}, {found['machine']['blas']}, one thread\n")
     assert out[1].read_bytes().startswith(b"\x89PNG")
 
 

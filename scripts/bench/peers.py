@@ -16,7 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 
 from bench.timing import Piece
-from bench.torch_kernels import kernels as kernels
+from bench.torch_kernels import kernels as kernels, torch_pieces as torch_pieces
 from bench.watch import Watch
 
 VERSIONS = {"torch": torch.__version__, "stable_baselines3": sb3.__version__,

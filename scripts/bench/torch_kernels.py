@@ -30,19 +30,19 @@ def net(params: Tensors, x: torch.Tensor) -> torch.Tensor:
     return x @ params[-2] + params[-1] if x.ndim == 1 else torch.addmm(params[-1], x, params[-2])
 
 
-def kernels(p: Problem) -> dict[str, dict[str, Piece]]:
-    """side → what is measured → its piece, with minipg's θ, observations and direction."""
+def parts(p: Problem) -> tuple[Tensors, int]:
+    """W0, b0, … and log σ of a Gaussian, and how many of them are the network's."""
     weights = tuple(torch.tensor(x) for x in p.policy.named(p.theta).values())
-    softmax = isinstance(p.policy.head, Softmax)
-    obs, actions = torch.tensor(p.obs), torch.tensor(p.actions)
-    layers = len(weights) - (not softmax)  # the rest is log σ
-    ends = np.cumsum([len(x.reshape(-1)) for x in weights])[:-1]
-    v = tuple(torch.tensor(part).reshape(x.shape)
-              for part, x in zip(np.split(p.v, ends), weights, strict=True))  # fmt: skip
+    return weights, len(weights) - (not isinstance(p.policy.head, Softmax))
+
+
+def torch_pieces(p: Problem) -> dict[str, Piece]:
+    """What PyTorch differentiates by itself."""
+    (weights, layers), obs, actions = parts(p), torch.tensor(p.obs), torch.tensor(p.actions)
 
     def log_prob(params: Tensors, obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         y = net(params[:layers], obs)
-        if softmax:
+        if layers == len(params):
             return torch.log_softmax(y, -1).gather(-1, actions[..., None])[..., 0]
         z = (actions - y) * torch.exp(-params[-1])
         return (-0.5 * z * z - params[-1] - 0.5 * LOG_2PI).sum(-1)
@@ -57,12 +57,23 @@ def kernels(p: Problem) -> dict[str, dict[str, Piece]]:
         return torch.autograd.grad(log_prob(leaves, obs, actions).mean(), leaves)
 
     one_score = vmap(grad(log_prob), (None, 0, 0))
+    return {"forward": forward, "gradient": gradient,
+            "score matrix": lambda: one_score(weights, obs, actions)}  # fmt: skip
+
+
+def kernels(p: Problem) -> dict[str, dict[str, Piece]]:
+    """side → what is measured → its piece, with minipg's θ, observations and direction."""
+    (weights, layers), obs = parts(p), torch.tensor(p.obs)
+    softmax = layers == len(weights)
+    ends = np.cumsum([len(x.reshape(-1)) for x in weights])[:-1]
+    v = tuple(torch.tensor(part).reshape(x.shape)
+              for part, x in zip(np.split(p.v, ends), weights, strict=True))  # fmt: skip
+    leaves = tuple(x.clone().requires_grad_() for x in weights)
     return {
-        "torch": {"forward": forward, "gradient": gradient,
-                  "score matrix": lambda: one_score(weights, obs, actions)},
+        "torch": torch_pieces(p),
         "sb3-contrib": {"Fisher product": double_backprop(leaves, layers, softmax, obs, p.v)},
         **fisher_products(weights, v, layers, softmax, obs),
-    }  # fmt: skip
+    }
 
 
 def double_backprop(
