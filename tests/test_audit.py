@@ -22,6 +22,8 @@ from minipg.audit import (
     run,
     stream,
 )
+from minipg.audit.fits import fitted, plain, times, with_entropy
+from minipg.audit.readings import Readings
 from minipg.audit.report import Report
 from minipg.audit.running import WINDOWS, telling
 from minipg.commands import audit as command
@@ -152,6 +154,28 @@ def test_a_norm_clipped_with_a_critic_s_parameters_is_named(
     if not always:
         assert got.readings[0][:5] == words, str(got)
         assert got.entropy == pytest.approx(entropy, rel=1e-2, abs=1e-9)
+
+
+@given(RNGS, st.booleans())
+def test_what_is_fitted_is_the_least_and_its_residual_is_told(rng, bonus):
+    """Of every formula: ‖f x + c ∇entropy − y‖² as it is told, and no f or c near it has less."""
+    windows = [Readings(rng.standard_normal((5, r)), bonus * rng.standard_normal(r), np.eye(r))
+               for r in (3, 4)]  # fmt: skip
+    ys = [rng.standard_normal(r) for r in (3, 4)]
+
+    def off(factor, entropy):
+        return sum(((factor[:, None] * w.x + np.outer(entropy, w.entropy) - y) ** 2).sum(1)
+                   for w, y in zip(windows, ys, strict=True))  # fmt: skip
+
+    for fit in (plain, with_entropy, times, fitted):
+        left, factor, entropy, clip = fit(windows, ys)
+        np.testing.assert_allclose(left, off(factor, entropy), rtol=1e-9)
+        assert clip == np.inf
+        for f in (-1e-3, 0, 1e-3) if fit in (times, fitted) else (0,):
+            for c in (-1e-3, 0, 1e-3) if fit in (with_entropy, fitted) else (0,):
+                assert (off(factor + f, entropy + c) >= left - 1e-12).all()
+        assert fit in (times, fitted) or (factor == 1).all()
+        assert fit in (with_entropy, fitted) or (entropy == 0).all()
 
 
 @settings(max_examples=8)  # each looks for a λ in vain

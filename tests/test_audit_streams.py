@@ -1,6 +1,7 @@
 """Windows that begin anywhere in a long stream, and windows of several streams in any order."""
 
 import dataclasses
+import re
 from itertools import product
 
 import numpy as np
@@ -12,11 +13,13 @@ from test_audit_strangers import gae
 from minipg.audit import Window, chain, lake, run
 from minipg.estimators.group_moments import multisets
 from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
 
 STEPS = 20_000  # of a long stream
+STREAMS = "apart", "next_step", "same_step"
 
 
-@given(RNGS, st.sampled_from(chain.AUTORESETS), st.integers(1, 3))
+@given(RNGS, st.sampled_from(STREAMS), st.integers(1, 3))
 def test_shares_of_a_long_stream(rng, autoreset, limit):
     """x = xP on every node, and what a stream's first rows tend to be on average."""
     mdp = TabularMDP.from_arrays(
@@ -42,7 +45,7 @@ def test_shares_of_a_long_stream(rng, autoreset, limit):
     np.testing.assert_allclose(second, first, atol=1e-12)  # the stream is at rest
 
 
-@pytest.mark.parametrize("autoreset", chain.AUTORESETS)
+@pytest.mark.parametrize("autoreset", STREAMS)
 @pytest.mark.parametrize(("anywhere", "streams"), [(True, 1), (False, 2), (True, 2)])
 def test_the_truth_is_the_mean_of_right_code(autoreset, anywhere, streams):
     lab = lake(2, 2, autoreset, anywhere, streams)
@@ -98,3 +101,112 @@ def test_an_order_of_streams_that_matters_is_refused():
     run(over_the_end_of_a_stream, lake(3, 2), sizes=())  # of one stream it is not
     with pytest.raises(ValueError, match="whatever the order of a window's streams, got another"):
         run(over_the_end_of_a_stream, lake(2, 2, streams=2), sizes=())
+
+
+def returns(w):
+    """G by t of each row, each episode by itself."""
+    psi, running = np.zeros(len(w.t)), 0.0
+    for i in reversed(range(len(psi))):
+        running = w.rewards[i] + 0.9 * (0.0 if w.cuts[i] else running)
+        psi[i] = running
+    return psi
+
+
+def test_of_whole_episodes_reinforce_is_right_and_a_second_discount_is_not():
+    lab = lake(autoreset="never", streams=2)
+    assert {bool(w.terminated[-1]) for w in lab.windows()} == {True}
+    assert {int(w.terminated.sum()) for w in lab.windows()} == {2}
+    assert {len(w.t) for w in lab.windows()} == {2, 3, 4, 5, 6}
+    assert not any(w.truncated.any() or w.reset.any() for w in lab.windows())
+    np.testing.assert_allclose(
+        lab.truth, 2 * exact.policy_gradient(lab.mdp, lab.policy, lab.theta), atol=1e-14
+    )
+
+    def whole(w):  # E05: R = Σ_t γ^t r_t of the row's episode
+        return np.array([sum(0.9 ** w.t[j] * w.rewards[j] for j in range(len(w.t))
+                             if w.episode[j] == own) for own in w.episode])  # fmt: skip
+
+    for estimator, words in ((whole, "R | summed"),
+                             (lambda w: 0.9**w.t * returns(w), "G | summed")):  # fmt: skip
+        report = run(estimator, lab, sizes=(1, 3))
+        assert str(report).startswith(f"unbiased: {words}\n"), str(report)
+        assert "pitfall" not in str(report)
+        assert [one.told for one in report.trend] == ["1 episodes", "3 episodes"]
+    report = run(lambda w: 0.9**w.t * whole(w), lab, sizes=())
+    assert str(report).startswith("biased: R | γ^t in front of R | summed\n"), str(report)
+    assert "pitfall 8" in str(run(returns, lab, sizes=()))
+    other = dataclasses.replace(lab, acted=0.5 * lab.theta)
+    each = [other.right(i, w) @ other.scores(w) for i, w in enumerate(other.windows())]
+    np.testing.assert_allclose(other.weight @ np.array(each), other.truth, atol=1e-13)
+    with pytest.raises(ValueError, match="limit: expected at most steps, .*, got 5"):
+        dataclasses.replace(lab, limit=5)
+
+
+def joint(w, entropy, factor, critic=0.0, most=np.inf):
+    """A normalised ψ and an entropy bonus, whose norm is clipped with what a critic has."""
+    psi = gae(w)
+    if np.ptp(psi) < 1e-12:
+        psi = 0 * psi
+    psi = (psi - psi.mean()) / (psi.std(ddof=1) + 1e-8)
+    lab = lake()
+    g = psi @ lab.scores(w) / len(psi) + entropy * lab.entropy_gradient(w)
+    norm = np.sqrt(g @ g + critic * np.abs(w.values).sum() ** 2)
+    return (factor * g * min(1, most / max(norm, 1e-300))).astype(np.float32)
+
+
+@pytest.mark.parametrize(("entropy", "critic", "told"), [
+    (0.02, 0.0, "| mean over steps | +0.02 ∇entropy | norm clipped at 0.05"),
+    (0.02, 1.0, "| mean over steps | +0.02 ∇entropy | times a factor of each window's own, here "),
+    (0.0, 1.0, "(n or n − 1) | γ^t dropped | summed or mean over "),
+])  # fmt: skip
+def test_what_a_clip_with_others_hides_and_what_it_does_not(entropy, critic, told):
+    """Windows whose ψ are all equal have the bonus alone, which no clip of the policy shortens.
+
+    Beside a bonus the divisor shows; without one it is hidden, and so is its pitfall.
+    """
+    report = run(lambda w: joint(w, entropy, 1.0, critic, 0.05), lake(), sizes=())
+    first = str(report).splitlines()[0]
+    assert first.startswith("biased: GAE λ = 0.95 | ψ normalised over the batch (n")
+    assert told in first
+    assert report.named.entropy == pytest.approx(entropy, rel=1e-3)
+    assert ("pitfall 40" in str(report)) == (entropy > 0)
+    assert "or, equal" not in str(report)
+
+
+@pytest.mark.parametrize("factor", [1e-5, -1e-5])
+def test_a_verdict_does_not_depend_on_the_estimate_s_length(factor):
+    """In single precision, whose rounding is the estimate's own."""
+    for dtype in (np.float32, np.float64):
+        report = run(
+            lambda w, dtype=dtype: (factor * normalised(w)).astype(dtype), lake(), sizes=()
+        )
+        assert report.verdict == "biased", str(report)
+        assert report.named.single == (dtype == np.float32)
+
+
+def test_rounding_is_no_state_and_what_differs_is_told():
+    asked = []
+
+    def shuffled(w, by=1e-7):
+        asked.append(w)
+        return normalised(w) * (1 + by * np.cos(len(asked)))
+
+    assert run(shuffled, lake(), sizes=()).named.readings[0].summed == "GAE λ = 0.95"
+    asked.clear()
+    with pytest.raises(ValueError, match=r"got another, off by 0\.\d+ of the longest, when asked"):
+        run(lambda w: shuffled(w, 0.1), lake(), sizes=())
+    assert len(asked) < 50  # before the many
+
+
+def test_other_readings_are_counted_and_what_no_scores_make_is_said():
+    report = run(lambda w: 0.9**w.t * w.rewards, lake(1, 1), sizes=())
+    assert len(report.named.distinct) > 4
+    assert f"  or one of {len(report.named.distinct) - 4} more" in str(report).splitlines()
+    lab = lake()
+
+    def beside(w):
+        return lab.scores(w).sum(0) ** 2
+
+    assert re.search(
+        r"; 0\.\d+ of it is no sum of its rows' scores", str(run(beside, lab, sizes=()))
+    )

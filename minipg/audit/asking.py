@@ -4,7 +4,7 @@ Axes: L rows of a window, P parameters, N windows.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,7 @@ def ask(estimator: Estimator, own: Own, lab: Windows) -> Asked:
 
     A gradient may be longer than P: which numbers are a policy's is guessed later.
     """
-    other = replace(lab, steps=another(lab))  # type: ignore[type-var]
-    windows = lab.window(0), other.window(0)
+    windows = lab.window(0), lab.other().window(0)
     got = [_finite(estimator(w)) for w in windows]
     if all(x.shape == w.rewards.shape for x, w in zip(got, windows, strict=True)):
         return Asked(estimator, own, True)
@@ -91,11 +90,6 @@ def ask(estimator: Estimator, own: Own, lab: Windows) -> Asked:
         if x.ndim != 1 or len(x) < len(array(own.truth)) or x.shape != got[0].shape:
             raise _shape(own, w, x)
     return Asked(estimator, own, False)
-
-
-def another(lab: Windows) -> int:
-    """Another number of rows than its windows have."""
-    return lab.steps - 1 if lab.steps > 2 else lab.steps + 1
 
 
 def _finite(got: Any) -> Array:

@@ -2,7 +2,8 @@
 
 Under which autoreset: "apart" (resets are no rows, as with a single environment), "next_step" (a
 row of its own after each end: its action is ignored, its reward 0), "same_step" (what a row that
-ended returned is the next episode's first observation).
+ended returned is the next episode's first observation), "never" (after the first end there are rows
+of nothing alone, marked as resets).
 Axes: E rows of the chain, T rows a window, N windows, S states, A actions.
 """
 
@@ -15,7 +16,7 @@ from minipg.problems.mdp import TabularMDP, check_pi
 from minipg.validate import Array, check_count
 
 MOST = 200_000  # windows
-AUTORESETS = ("apart", "next_step", "same_step")
+AUTORESETS = ("apart", "next_step", "same_step", "never")
 
 
 class Chain(NamedTuple):
@@ -24,7 +25,8 @@ class Chain(NamedTuple):
     returned; its reward and flags, the steps since its episode began. The first row of a stream
     starts in the last node. first (nodes + 1,): where a node's rows begin.
 
-    A node is a state and a clock, an episode about to begin, or the end that a reset row follows.
+    A node is a state and a clock, an episode about to begin, or the end that a reset row follows
+    (or none but such rows).
     """
 
     source: Array
@@ -57,7 +59,8 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
     state, action = np.divmod(mdp.row[k], mdp.num_actions)
     ended = mdp.terminated[k] | (clock + 1 == limit)
     goes_on = (clock + 1) * states + mdp.next_state[k]
-    ends_in = limit * states + mdp.next_state[k] if autoreset == "next_step" else begin
+    over = autoreset in ("next_step", "never")
+    ends_in = limit * states + mdp.next_state[k] if over else begin
     none = np.zeros(len(k), bool)
     of_entry = [clock * states + state, np.where(ended, ends_in, goes_on),
                 pi.ravel()[mdp.row[k]] * mdp.prob[k], state, action, mdp.next_state[k],
@@ -68,10 +71,10 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
         again = np.repeat(np.arange(len(k)), often)
         start = starts[np.arange(len(again)) - np.repeat(np.cumsum(often) - often, often)]
         of_entry = [x[again] for x in of_entry]
-        over = ended[again]
-        of_entry[1] = np.where(over, start, of_entry[1])
-        of_entry[2] = of_entry[2] * np.where(over, mdp.start[start], 1.0)
-        of_entry[6] = np.where(over, start, of_entry[6])
+        last = ended[again]
+        of_entry[1] = np.where(last, start, of_entry[1])
+        of_entry[2] = of_entry[2] * np.where(last, mdp.start[start], 1.0)
+        of_entry[6] = np.where(last, start, of_entry[6])
     at_once = np.flatnonzero((of_entry[10] == 0) & (mdp.start[of_entry[3]] > 0))
     first = [x[at_once] for x in of_entry]
     first[0], first[2] = np.full(len(at_once), begin), first[2] * mdp.start[first[3]]
@@ -81,6 +84,11 @@ def chain(mdp: TabularMDP, pi: Array, limit: int, autoreset: str = "apart") -> C
         none, start = np.zeros(len(s), bool), starts[i]
         parts.append([limit * states + s, start, pi[s, a] * mdp.start[start], s, a, start, start,
                       np.zeros(len(s)), none, none, np.zeros(len(s), int), ~none])  # fmt: skip
+    if autoreset == "never":
+        s = np.arange(states)
+        none, end = np.zeros(states, bool), limit * states + s
+        parts.append([end, end, np.ones(states), s, 0 * s, s, s, np.zeros(states), none, none,
+                      0 * s, ~none])  # fmt: skip
     columns = [np.concatenate(x) for x in zip(*parts, strict=True)]
     possible = np.flatnonzero(columns[2] > 0)
     order = possible[np.argsort(columns[0][possible], kind="stable")]

@@ -36,12 +36,18 @@ def formulas(
     kinds += [(Part("A exact", advantage), none)] if advantage is not None else []
     ways = list(normalisations(w, np.array([x.values - b.values for x, b in kinds])))
     discounts = Part("", gamma**w.t), Part("γ^t dropped", np.ones(len(w.t)), (8,))
-    weights = [(d.name, f.name, d.pitfalls + f.pitfalls, d.values * f.values)
-               for d, f in product(discounts, reductions(w))]  # fmt: skip
+    weights = list(product(discounts, reductions(w)))
+    each = np.array([d.values * f.values for d, f in weights])  # (10, L)
     psi = np.stack([way.values for way in ways], axis=1)  # (kinds, ways, L)
-    c = psi[:, :, None] * np.array([values for *_, values in weights])
-    names = [
-        Formula(x.name, b.name, way.name, d, f, x.pitfalls + b.pitfalls + way.pitfalls + more)
-        for (x, b), way, (d, f, more, _) in product(kinds, ways, weights) if named
-    ]  # fmt: skip
+    c = psi[:, :, None] * each
+    names = [_formula(x, b, way, d, f)
+             for (x, b), way, (d, f) in product(kinds, ways, weights) if named]  # fmt: skip
     return names, c.reshape(-1, len(w.rewards))
+
+
+def _formula(x: Part, b: Part, way: Part, d: Part, f: Part) -> Formula:
+    """The ingredients' names and pitfalls."""
+    if x.name in ("R", "R undiscounted"):  # of whole returns no γ^t is missing, but one too many
+        d = Part("" if d.name else "γ^t in front of R", d.values)
+    pitfalls = x.pitfalls + b.pitfalls + way.pitfalls + d.pitfalls + f.pitfalls
+    return Formula(x.name, b.name, way.name, d.name, f.name, pitfalls)

@@ -14,7 +14,7 @@ WRONGLY = 1e-3  # how often a mean over drawn windows is farther off than its ra
 
 @dataclass(frozen=True)
 class Figures:
-    """mean, truth (P,); variance, summed, in ‖truth‖²; rows a window, how many windows.
+    """mean, truth (P,); variance, summed, in ‖truth‖²; what a window has, how many windows.
 
     radius: how far off the mean may be, in ‖truth‖; 0: it is exact.
     """
@@ -22,7 +22,7 @@ class Figures:
     mean: Array
     truth: Array
     variance: float
-    rows: int = 0
+    told: str = ""
     windows: int = 0
     radius: float = 0.0
 
@@ -62,21 +62,21 @@ class Figures:
 
     def __str__(self) -> str:
         if not self.radius:
-            return (f"{self.rows:4} rows: bias {self.bias:.3g}, length {self.length:.4g}, cosine "
+            return (f"{self.told:>8}: bias {self.bias:.3g}, length {self.length:.4g}, cosine "
                     f"{self.cosine:.6f} (all {self.windows} windows)")  # fmt: skip
-        return (f"{self.rows:4} rows: bias {self.bias:.3g} ± {self.radius:.1g}, length "
+        return (f"{self.told:>8}: bias {self.bias:.3g} ± {self.radius:.1g}, length "
                 f"{self.length:.4g}, cosine {self.cosine:.4f} ± {self.cosine_radius:.1g} "
                 f"({self.windows} windows drawn)")  # fmt: skip
 
 
-def exactly(rows: int, estimates: Array, weight: Array, truth: Array) -> Figures:
+def exactly(told: str, estimates: Array, weight: Array, truth: Array) -> Figures:
     """From the estimate (N, P) of every window and its probability (N,)."""
     mean = weight @ estimates
     variance = float(weight @ ((estimates - mean) ** 2).sum(1)) / float(truth @ truth)
-    return Figures(mean, truth, variance, rows, len(weight))
+    return Figures(mean, truth, variance, told, len(weight))
 
 
-def from_drawn(rows: int, estimates: Array, right: Array, truth: Array) -> Figures:
+def from_drawn(told: str, estimates: Array, right: Array, truth: Array) -> Figures:
     """From those of drawn windows, and what right code makes of each (N, P), whose mean is known.
 
     mean = f · truth + the mean of estimate − f · right, f from a tenth of the windows that is not
@@ -93,5 +93,5 @@ def from_drawn(rows: int, estimates: Array, right: Array, truth: Array) -> Figur
     size = float(np.linalg.norm(truth))
     variance = float(estimates.var(0, ddof=1).sum()) / size**2
     least = 1e-15  # where the two agree to rounding
-    return Figures(f * truth + rest.mean(0), truth, variance, rows, len(estimates),
+    return Figures(f * truth + rest.mean(0), truth, variance, told, len(estimates),
                    max(float(radius) / size, least))  # fmt: skip

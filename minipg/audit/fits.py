@@ -59,16 +59,18 @@ def fitted(windows: list[Readings], ys: list[Array]) -> Fits:
 def _share(windows: list[Readings], ys: list[Array]) -> Array:
     """c (K,) where each window is some multiple of x + c ∇entropy.
 
-    Each window's own best multiples of x and ∇entropy say it, b = c a.
+    Each window's own best multiples of x and ∇entropy say it, b = c a. Of x that is rounding alone
+    (a normalised ψ where all are equal) nothing can be said.
     """
     above, below = np.zeros((2, len(windows[0].x)))
+    rounding = 1e-12 * np.max([(x**2).sum(1) for x, *_ in windows], axis=0)
     for (x, h, _), y in zip(windows, ys, strict=True):
         xx, xh, hh, xy, hy = (x**2).sum(1), x @ h, float(h @ h), x @ y, float(h @ y)
         det = xx * hh - xh**2
-        sure = det > 1e-6 * xx * hh  # of x along ∇entropy nothing can be said
+        sure = (det > 1e-6 * xx * hh) & (xx > rounding)  # nor of x along ∇entropy
         a = np.divide(xy * hh - xh * hy, det, out=np.zeros(len(x)), where=sure)
         b = np.divide(xx * hy - xh * xy, det, out=np.zeros(len(x)), where=sure)
-        apart = np.divide(det, xx, out=np.zeros(len(x)), where=xx > 0)  # how far x is not ∇entropy
+        apart = np.divide(det, xx, out=np.zeros(len(x)), where=sure)  # how far x is not ∇entropy
         above, below = above + apart * a * b, below + apart * a**2
     return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
 
@@ -93,13 +95,15 @@ def clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fits:
     c, (left, most) = _share(windows, ys), np.zeros((2, len(windows[0].x)))
     if len(windows) < 2 or any(w.basis is None for w in windows):  # any factor would do
         return left + np.inf, most, c, np.nan
-    for (x, h, _), y in zip(windows, ys, strict=True):
-        whole = x + c[:, None] * h
-        size = (whole**2).sum(1)
-        factor = np.divide(whole @ y, size, out=np.zeros(len(c)), where=size > 0)
-        left += np.where(factor > 0, ((whole * factor[:, None] - y) ** 2).sum(1), np.inf)
+    wholes = [x + c[:, None] * h for x, h, _ in windows]
+    sizes = [(whole**2).sum(1) for whole in wholes]
+    rounding = 1e-12 * np.max(sizes, axis=0)
+    for whole, size, y in zip(wholes, sizes, ys, strict=True):
+        told = size > rounding  # any factor would do where nothing is left
+        factor = np.divide(whole @ y, size, out=np.zeros(len(c)), where=told)
+        left += np.where((factor > 0) | ~told, ((whole * factor[:, None] - y) ** 2).sum(1), np.inf)
         most = np.maximum(most, factor)
-    return left, most, c, np.nan
+    return left, most, c * most, np.nan
 
 
 FITS = plain, with_entropy, times, fitted, clipped, clipped_with_others

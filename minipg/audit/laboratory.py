@@ -4,7 +4,7 @@ Axes: L rows of a window, T of each of its streams, N windows, S states, A actio
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,7 +25,8 @@ from minipg.validate import Array
 class Laboratory(Windows):
     """A table, a policy on it, a critic's V (S,), a time limit and how many rows a stream has.
 
-    autoreset: apart, next_step or same_step (chain.py). acted: θ of who acted, by default the
+    autoreset: apart, next_step, same_step or never (chain.py): then a stream is one whole episode,
+    of at most `steps` rows, as `limit` does not exceed them. acted: θ of who acted, by default the
     policy's own. drawn: so many windows with a fixed seed, not every one. anywhere: streams begin
     where a long one is cut, not where an episode begins. streams: so many in a window, one after
     the other; as they come in any order, each multiset of them is counted once.
@@ -42,6 +43,29 @@ class Laboratory(Windows):
     drawn: int = 0
     anywhere: bool = False
     streams: int = 1
+
+    def __post_init__(self) -> None:
+        if self.whole and (self.limit > self.steps or self.anywhere):
+            raise ValueError("limit: expected at most steps, and no anywhere, where autoreset is "
+                             f"never, got {self.limit}")  # fmt: skip
+
+    @property
+    def whole(self) -> bool:
+        """A stream is one episode."""
+        return self.autoreset == "never"
+
+    @property
+    def size(self) -> int:
+        return self.streams if self.whole else self.steps
+
+    @property
+    def told(self) -> str:
+        return f"{self.size} episodes" if self.whole else f"{self.streams * self.steps} rows"
+
+    def sized(self, size: int, drawn: int = 0) -> "Laboratory":
+        if self.whole:
+            return replace(self, streams=size, drawn=drawn)
+        return replace(self, steps=size, drawn=drawn)
 
     @property
     def gamma(self) -> float:
@@ -75,7 +99,7 @@ class Laboratory(Windows):
     def listed(self) -> tuple[Array, Array]:
         """Rows of the chain (L, N) and the windows' probabilities (N,)."""
         if self.drawn:
-            rng, many = np.random.default_rng(self.steps), self.drawn * self.streams
+            rng, many = np.random.default_rng(self.size), self.drawn * self.streams
             rows = chain.drawn(self.chain, self.steps, many, rng)[0]
             return self._beside(rows, np.arange(many).reshape(-1, self.streams)), np.full(
                 self.drawn, 1 / self.drawn)  # fmt: skip
@@ -107,16 +131,22 @@ class Laboratory(Windows):
     def window(self, i: int) -> Window:
         c, rows = self.chain, self.listed[0][:, i]
         obs, state, after, seen = self.mdp.features, c.state[rows], c.after[rows], c.seen[rows]
-        return Window(
+        window = Window(
             c.reward[rows], c.terminated[rows], c.truncated[rows],
             np.arange(1, len(rows) + 1) % self.steps == 0, c.t[rows], self.values[state],
             self.values[after], obs[state], obs[after], c.action[rows],
             np.log(self.mu[state, c.action[rows]]), c.reset[rows], obs[seen], self.values[seen],
         )  # fmt: skip
+        return window.data() if self.whole else window
+
+    def _seen(self, i: int, of_rows: Array) -> Array:
+        """Those of the i-th window's rows that its window has."""
+        return of_rows[~self.chain.reset[self.listed[0][:, i]]] if self.whole else of_rows
 
     def advantages(self, i: int) -> Array:
         c, rows = self.chain, self.listed[0][:, i]
-        return np.where(c.reset[rows], 0, self._advantage[c.state[rows], c.action[rows]])
+        each = np.where(c.reset[rows], 0, self._advantage[c.state[rows], c.action[rows]])
+        return self._seen(i, each)
 
     @cached_property
     def _advantage(self) -> Array:
@@ -126,7 +156,7 @@ class Laboratory(Windows):
         c, rows = self.chain, self.listed[0][:, i]
         ratio = (self.pi / self.mu)[c.state[rows], c.action[rows]]
         each = np.where(c.reset[rows], 1, ratio).reshape(self.streams, self.steps)
-        return np.cumprod(each, axis=1).ravel()
+        return self._seen(i, np.cumprod(each, axis=1).ravel())
 
     @cached_property
     def _of_pairs(self) -> Array:
@@ -159,7 +189,10 @@ class Laboratory(Windows):
 
 def lake(steps: int = 5, limit: int = 3, autoreset: str = "apart", anywhere: bool = False,
          streams: int = 1) -> Laboratory:  # fmt: skip
-    """Three states and an end, two actions, slips, rewards of either sign, a half-learned V."""
+    """Three states and an end, two actions, slips, rewards of either sign, a half-learned V.
+
+    Under autoreset "never" the table itself ends an episode after `limit` steps: no truncation.
+    """
     rng = np.random.default_rng(7)
     transition = np.zeros((4, 2, 4))
     transition[0, 0, 1] = 1
@@ -175,5 +208,8 @@ def lake(steps: int = 5, limit: int = 3, autoreset: str = "apart", anywhere: boo
     theta = policy.init(np.random.default_rng(1), 1.0)
     v = exact.state_values(mdp, policy.probs(theta, mdp.features))
     values = np.where(terminal, 0.37, 0.5 * v + 0.5 * rng.standard_normal(4))
+    if autoreset == "never":
+        mdp, values, steps = mdp.unroll(limit), np.tile(values, limit + 1), limit + 1
+        limit = steps
     return Laboratory(mdp, policy, theta, values, steps, limit, autoreset,
                       anywhere=anywhere, streams=streams)  # fmt: skip

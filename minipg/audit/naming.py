@@ -23,7 +23,8 @@ class Named(NamedTuple):
     factor, entropy: what they are multiplied by, and the coefficient of ∇entropy. clipped: the
     norm that they were shortened to, nan where each window has its own, or inf. residual: relative,
     of the nearest where none fits, which is `nearest`; compared: how many formulas; single:
-    rounding is float32's.
+    rounding is float32's. outside: what share of the gradients' length no weights of the rows'
+    scores and no ∇entropy make.
     """
 
     readings: tuple[Formula, ...]
@@ -34,20 +35,55 @@ class Named(NamedTuple):
     nearest: Formula
     compared: int
     single: bool
+    outside: float
 
     @property
     def distinct(self) -> list[Formula]:
-        """The readings, of those that differ by their ε alone the first."""
+        """The readings, of those that differ only by what cannot be told the first.
+
+        That is an ε; and where each window has its own factor, what divides all of its rows.
+        """
         first: dict[tuple[str, ...], Formula] = {}
         for reading in self.readings:
-            first.setdefault(reading.but_epsilon, reading)
+            key = reading.but_epsilon
+            if np.isnan(self.clipped):
+                key = (*key[:2], key[2].split(" (")[0], key[3], key[5])
+            first.setdefault(key, reading)
         return list(first.values())
+
+    @property
+    def pitfalls(self) -> tuple[int, ...]:
+        """Those of the first reading, less what a window's own factor hides."""
+        told = self.readings[0].pitfalls if self.readings else ()
+        if not np.isnan(self.clipped):
+            return told
+        return tuple(n for n in told if all(n in reading.pitfalls for reading in self.readings))
+
+    def words(self, reading: Formula) -> str:
+        """Its ingredients, all that fit where a window's own factor hides which."""
+        if not np.isnan(self.clipped):
+            return str(reading)
+        alike = [x for x in self.readings if x[:2] == reading[:2] and x[3] == reading[3]]
+        ways = sorted({x.reduced for x in alike}, key=[x.reduced for x in alike].index)
+        counts = sorted({x.but_epsilon[2] for x in alike})
+        either = " or ".join([counts[0], *(x.split("(")[-1] for x in counts[1:])])
+        normalised = either + ")" * bool(either)
+        return str(reading._replace(normalised=normalised, reduced=" or ".join(ways)))
+
+    def others(self, most: int = 3) -> list[str]:
+        """Other readings that are equal on these windows, a line each."""
+        rest = self.distinct[1:]
+        lines = [f"  or, equal on these windows: {self.words(x)}" for x in rest[:most]]
+        more = len(rest) - most
+        return lines + ([f"  or one of {more} more"] if more > 0 else [])
 
     def __str__(self) -> str:
         if not self.readings:
+            beyond = (f"; {self.outside:.2g} of it is no sum of its rows' scores, whatever their "
+                      "weights") * (self.outside > SINGLE)  # fmt: skip
             return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
-                    f"{self.residual:.2g}: {self.nearest})")  # fmt: skip
-        parts = [str(self.readings[0])]
+                    f"{self.residual:.2g}: {self.nearest}{beyond})")  # fmt: skip
+        parts = [self.words(self.readings[0])]
         scaled = abs(self.factor - 1) > (1e-3 if self.single else 1e-6)
         if scaled and not np.isnan(self.clipped):
             parts.append(f"times {self.factor:.6g}")
@@ -56,7 +92,7 @@ class Named(NamedTuple):
         elif self.entropy:
             parts.append(f"{self.entropy:+.6g} ∇entropy")
         if np.isnan(self.clipped):
-            own = f"times a factor of each window's own, {self.factor:.4g} at most"
+            own = f"times a factor of each window's own, here {self.factor:.4g} at most"
             parts.append(own if scaled else "norm clipped with other parameters'")
         elif np.isfinite(self.clipped):
             parts.append(f"norm clipped at {self.clipped:.4g}")
@@ -91,12 +127,13 @@ def on_grid(known: Library, gradients: Sequence[Array]) -> Named:
         left, factor, entropy, clip = fit(known.windows, ys)
         residual = np.sqrt(left + outside) / size
         if (named := _chosen(known.names, residual, factor, entropy, clip)) is not None:
-            return named
+            return named._replace(outside=float(np.sqrt(outside)) / size)
     left, factor, entropy, _ = fitted(known.windows, ys)
     k = int(np.argmin(left))
     off = float(np.sqrt(left[k] + outside)) / size
     multiples = float(factor[k]), float(entropy[k])
-    return Named((), *multiples, np.inf, off, known.names[k], len(left), False)
+    beyond = float(np.sqrt(outside)) / size
+    return Named((), *multiples, np.inf, off, known.names[k], len(left), False, beyond)
 
 
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,
@@ -118,4 +155,5 @@ def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array
     share = float(entropy[k] / factor[k]) if abs(entropy[k]) > 1e-7 * abs(factor[k]) else 0.0
     share = 0.0 if single and abs(share) < 1e-5 else share
     chosen = tuple(names[i] for i in order if itself[i] == itself[k])
-    return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single)
+    return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single,
+                 0.0)  # fmt: skip

@@ -47,6 +47,13 @@ class Plant(Windows):
         return self.lqr.gamma
 
     @property
+    def size(self) -> int:
+        return self.steps
+
+    def sized(self, size: int, drawn: int = 0) -> "Plant":
+        return replace(self, steps=size, drawn=drawn)
+
+    @property
     def clock(self) -> Array:
         """t of each row (T,)."""
         return np.arange(self.steps) % self.limit

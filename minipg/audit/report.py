@@ -38,7 +38,7 @@ class Report(Figures):
         """unbiased, or in which way not."""
         if self._right:
             return f"equal to ∇J after {self.after}" if self.after else "unbiased"
-        if self.across <= self._rounding:
+        if self.across <= max(self._rounding * min(self.length, 1), self.radius):
             way = "unbiased up to its length" if self.cosine > 0 else "unbiased up to its sign"
             way += " and length" * (self.cosine < 0 and abs(self.length - 1) > self._rounding)
         else:
@@ -58,9 +58,8 @@ class Report(Figures):
     def __str__(self) -> str:
         lines = [f"{self.verdict}: {self.named}"]
         known = {pitfall.number: pitfall for pitfall in PITFALLS}
-        told = self.named.readings[0].pitfalls if self.named.readings else ()
-        lines += [f"  pitfall {n}: {known[n].bug}" for n in sorted(set(told)) if n in known]
-        lines += [f"  or, equal on these windows: {other}" for other in self.named.distinct[1:4]]
+        lines += [f"  pitfall {n}: {known[n].bug}" for n in sorted(set(self.named.pitfalls))]
+        lines += self.named.others()
         lines.append(
             f"  bias {self.bias:.3g} of ‖truth‖ ({self.across:.3g} of it across), length "
             f"{self.length:.4g}, cosine {self.cosine:.6f}, variance {self.variance:.4g}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minipg.audit.asking import Asked, Estimator, Own, another, ask, checked
+from minipg.audit.asking import Asked, Estimator, Own, ask, checked
 from minipg.audit.figures import Figures, exactly, from_drawn
 from minipg.audit.mapping import Mapping, guess
 from minipg.audit.naming import SINGLE
@@ -20,6 +20,7 @@ from minipg.audit.windows import Windows
 from minipg.validate import Array, array
 
 WINDOWS = 12  # by whose values a formula is named
+ROUNDING = 1e-5  # of the longest answer: a sum in another order, in single precision
 SIZES, DRAWN = (2, 16, 128), 500  # rows of the trend; above so many windows, so many are drawn
 
 Told = Callable[[int, int], object]  # (asked, of how many): the cost, before it is paid
@@ -42,31 +43,33 @@ def run(
     """
     theirs = own is not None
     own = Own(lab.truth, lab.scores, lab.entropy_gradient) if own is None else checked(own, lab)
-    labs = [other_size(lab, rows, drawn) for rows in sizes if rows != lab.steps]
+    labs = [other_size(lab, size, drawn) for size in sizes if size != lab.size]
     total, done = lab.count + sum(one.count for one in labs), 0
     told(0, total)
 
-    def every(asked: Asked, windows: list[Window]) -> Array:
-        """What it says of each (N, …)."""
+    def every(asked: Asked, windows: list[Window]) -> list[Array]:
+        """What it says of each."""
         nonlocal done
-        rows = []
+        answers = []
         for w in windows:
-            rows.append(asked.raw(w))
+            answers.append(asked.raw(w))
             done += 1
             told(done, total)
-        if len({row.shape for row in rows}) > 1:
+        if not asked.of_rows and len({len(answer) for answer in answers}) > 1:
             raise ValueError("estimate: expected one shape, got some for windows of one size")
-        return np.array(rows)
+        return answers
 
     asked = ask(estimator, own, lab)
-    short = replace(lab, steps=another(lab))  # type: ignore[type-var]
-    picked = [(part, k) for part in (lab, short) for k in telling(part)[: WINDOWS // 2]]
+    picked = [(part, k) for part in (lab, lab.other()) for k in telling(part)[: WINDOWS // 2]]
     windows = [part.window(k) for part, k in picked]
     first = [asked.raw(w) for w in windows]
+    _refuse_state(first, [asked.raw(w) for w in reversed(windows)][::-1])
+    _refuse_order(asked, windows, first)
     listed = lab.windows()
     raw = every(asked, listed)
-    _refuse_state(asked, windows, first, raw, [k for part, k in picked if part is lab])
-    _refuse_order(asked, windows, first)
+    _refuse_state(first, [raw[k] for part, k in picked if part is lab])
+    if len(raw) > 1 and all(np.array_equal(answer, raw[0]) for answer in raw):
+        raise ValueError("estimate: expected some that differ, got the same for every window")
     probes = [Probe(w, None if asked.of_rows else own.scores(w),
                     None if asked.of_rows else own.entropy(w), part.advantages(k), part.ratios(k))
               for w, (part, k) in zip(windows, picked, strict=True)]  # fmt: skip
@@ -87,37 +90,38 @@ def run(
     return reported(figures, named=named, trend=trend, after=mapping.words)
 
 
-def other_size(lab: Windows, rows: int, drawn: int) -> Windows:
-    """The laboratory with windows of so many rows: every one, or so many drawn."""
-    whole: Windows = replace(lab, steps=rows, drawn=0)  # type: ignore[type-var]
-    return whole if whole.possible <= drawn else replace(whole, drawn=drawn)  # type: ignore
+def other_size(lab: Windows, size: int, drawn: int) -> Windows:
+    """The laboratory with windows of this size: every one, or so many drawn."""
+    whole = lab.sized(size)
+    return whole if whole.possible <= drawn else lab.sized(size, drawn)
 
 
 def _figures(
-    asked: Asked, lab: Windows, windows: list[Window], raw: Array, truth: Array
+    asked: Asked, lab: Windows, windows: list[Window], raw: list[Array], truth: Array
 ) -> Figures:
     """Of what it said of each window."""
-    rows = len(windows[0].t)
     estimates = np.array([asked.gradient(w, x) for w, x in zip(windows, raw, strict=True)])
     if not lab.drawn:
-        return exactly(rows, estimates, lab.weight, truth)
+        return exactly(lab.told, estimates, lab.weight, truth)
     right = [lab.right(i, w) @ array(asked.own.scores(w)) for i, w in enumerate(windows)]
-    return from_drawn(rows, estimates, np.array(right), truth)
+    return from_drawn(lab.told, estimates, np.array(right), truth)
 
 
-def _refuse_state(
-    asked: Asked, windows: list[Window], first: list[Array], raw: Array, at: list[int]
-) -> None:
-    """ValueError where a window has another answer than before, or all have the same."""
-    again = [asked.raw(w) for w in reversed(windows)][::-1]
-    pairs = [*zip(first, again, strict=True), *zip(first, raw[at], strict=False)]
-    if not all(np.array_equal(one, other) for one, other in pairs):
+def _refuse_state(first: list[Array], again: list[Array]) -> None:
+    """ValueError where a window has another answer than before, by more than rounding."""
+    size = max(float(np.linalg.norm(one)) for one in first)
+    off = max(_apart(one, other) for one, other in zip(first, again, strict=False))
+    if off > ROUNDING * size:
         raise ValueError(
-            "estimate: expected the same for the same window, got another when asked again: "
-            "it keeps a state or draws at random; begin each call anew, with a fixed seed"
+            f"estimate: expected the same for the same window, got another, off by {off / size:.1g}"
+            " of the longest, when asked again: it keeps a state or draws at random; begin each "
+            "call anew, with a fixed seed"
         )
-    if len(raw) > 1 and (raw == raw[0]).all():
-        raise ValueError("estimate: expected some that differ, got the same for every window")
+
+
+def _apart(one: Array, other: Array) -> float:
+    """How far; ∞ for answers of different lengths."""
+    return float(np.linalg.norm(one - other)) if one.shape == other.shape else np.inf
 
 
 def _refuse_order(asked: Asked, windows: list[Window], first: list[Array]) -> None:
@@ -125,8 +129,7 @@ def _refuse_order(asked: Asked, windows: list[Window], first: list[Array]) -> No
     rounding = SINGLE * max(float(np.linalg.norm(said)) for said in first)
     for window, said in zip(windows, first, strict=True):
         turned, order = window.turned()
-        other = asked.raw(turned) - (said[order] if asked.of_rows else said)
-        if np.linalg.norm(other) > rounding:
+        if _apart(asked.raw(turned), said[order] if asked.of_rows else said) > rounding:
             raise ValueError(
                 "estimate: expected the same whatever the order of a window's streams, got "
                 "another: does it read across window.last? One whose order matters can be asked "

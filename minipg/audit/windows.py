@@ -13,12 +13,25 @@ from minipg.validate import Array
 
 
 class Windows(ABC):
-    """Every window of `steps` rows, or so many drawn with a fixed seed (drawn > 0)."""
+    """Every window of a size, or so many drawn with a fixed seed (drawn > 0)."""
 
     policy: Policy
     theta: Array
-    steps: int
     drawn: int
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Rows of a stream; of windows of whole episodes, how many."""
+
+    @property
+    def told(self) -> str:
+        """What a window has, in words."""
+        return f"{self.size} rows"
+
+    @abstractmethod
+    def sized(self, size: int, drawn: int = 0) -> "Windows":
+        """The same with windows of another size, all or so many drawn."""
 
     @property
     @abstractmethod
@@ -69,6 +82,10 @@ class Windows(ABC):
     @abstractmethod
     def truth_by(self, scores: Callable[[Window], Array]) -> Array:
         """The truth (P,) in the parameters of these scores, window ↦ ∇log π of its rows (L, P)."""
+
+    def other(self) -> "Windows":
+        """The same with windows of another size, all of them."""
+        return self.sized(self.size - 1 if self.size > 2 else self.size + 1)
 
     @property
     def count(self) -> int:

@@ -29,7 +29,8 @@ LABORATORIES: dict[str, Callable[[], Windows]] = {
     "lake-next-step": lambda: lake(autoreset="next_step"),
     "lake-same-step": lambda: lake(autoreset="same_step"),
     "lake-anywhere": lambda: lake(steps=4, anywhere=True),
-    "lake-streams": lambda: lake(steps=3, streams=2),
+    "lake-streams": lambda: lake(steps=3, limit=2, streams=2),
+    "lake-episodes": lambda: lake(autoreset="never", streams=2),
     "plant": plant,
 }
 NEEDED = ("rewards", "terminated", "truncated", "values", "next_values", "gradient")
@@ -100,8 +101,7 @@ def audit(args: argparse.Namespace) -> int:
             print(json.dumps(summary(named)))
             return int(not named.readings)
         print(named)
-        for other in named.distinct[1:4]:
-            print(f"  or, equal on this window: {other}")
+        print("\n".join(named.others()), end="\n" * (len(named.distinct) > 1))
         if len(named.distinct) > 1:
             print(f"  {len(named.distinct)} readings are equal on all of it"
                   f"{missing(read_npz(args.what))}")  # fmt: skip
@@ -113,7 +113,7 @@ def audit(args: argparse.Namespace) -> int:
             "length": report.length, "cosine": report.cosine, "variance": report.variance,
             "after": report.after, "trend": [
                 {name: getattr(one, name) for name in (
-                    "rows", "windows", "bias", "radius", "length", "cosine", "cosine_radius")}
+                    "told", "windows", "bias", "radius", "length", "cosine", "cosine_radius")}
                 for one in report.trend],
         }))  # fmt: skip
     else:
@@ -142,7 +142,7 @@ def audited(name: str, lab: str) -> Report:
 def summary(named: Named) -> dict[str, Any]:
     """For JSON."""
     return {"named": str(named), "readings": [str(x) for x in named.readings],
-            "pitfalls": sorted({n for x in named.readings[:1] for n in x.pitfalls}),
+            "pitfalls": sorted(set(named.pitfalls)),
             "factor": named.factor, "entropy": named.entropy,
             "clipped": named.clipped if np.isfinite(named.clipped) else None,
             "residual": named.residual, "compared": named.compared}  # fmt: skip

@@ -4,13 +4,11 @@ Axes: N windows, L rows, S states, A actions, P parameters.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from minipg.audit import Laboratory, Report, Window, run
-from minipg.audit.asking import another
 from minipg.audit.running import WINDOWS, other_size, telling
 from minipg.validate import Array
 
@@ -44,7 +42,7 @@ def answering(windows: Sequence[Window], answers: Sequence[Array]) -> Callable[[
 def asked(lab: Laboratory, sizes: Sequence[int]) -> list[list[Window]]:
     """What a report with the trend over these sizes asks: every window, the telling ones of a
     laboratory of another size, and of each of the sizes all or DRAWN."""
-    other = replace(lab, steps=another(lab))
+    other = lab.other()
     named = [other.window(i) for i in (0, *telling(other)[: WINDOWS // 2])]
     return [lab.windows(), named, *(other_size(lab, n, DRAWN).windows() for n in sizes)]
 
