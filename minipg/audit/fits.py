@@ -75,15 +75,35 @@ def _share(windows: list[Readings], ys: list[Array]) -> Array:
     return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
 
 
+def _multiples(
+    windows: list[Readings], ys: list[Array], c: Array
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """Of each window x + c ∇entropy (K, R), its best multiple (K,), and whether that is told: not
+    where only rounding is left of it."""
+    wholes = [x + c[:, None] * h for x, h, _ in windows]
+    sizes = [(whole**2).sum(1) for whole in wholes]
+    rounding = 1e-12 * np.max(sizes, axis=0)
+    told = [size > rounding for size in sizes]
+    factors = [np.divide(whole @ y, size, out=np.zeros(len(c)), where=there)
+               for whole, size, there, y in zip(wholes, sizes, told, ys, strict=True)]  # fmt: skip
+    return wholes, factors, told
+
+
 def clipped(windows: list[Readings], ys: list[Array]) -> Fits:
-    """x + c ∇entropy, each window shortened to the largest norm that was seen if it is longer."""
+    """A multiple of x + c ∇entropy, shortened to the largest norm that was seen if it is longer.
+
+    Which multiple, the windows that were not shortened say: theirs is the largest.
+    """
     most = max(float(np.linalg.norm(y)) for y in ys)
-    c, left = _share(windows, ys), np.zeros(len(windows[0].x))
-    for (x, h, _), y in zip(windows, ys, strict=True):
-        whole = x + c[:, None] * h
-        length = np.linalg.norm(whole, axis=1, keepdims=True)
-        left += ((whole * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
-    return left, np.ones(len(left)), c, most
+    c = _share(windows, ys)
+    wholes, factors, _ = _multiples(windows, ys, c)
+    index = np.argmax(np.abs(factors), axis=0)
+    factor, left = np.take_along_axis(np.array(factors), index[None], 0)[0], np.zeros(len(c))
+    for whole, y in zip(wholes, ys, strict=True):
+        scaled = factor[:, None] * whole
+        length = np.linalg.norm(scaled, axis=1, keepdims=True)
+        left += ((scaled * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
+    return left, factor, c * factor, most
 
 
 def clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fits:
@@ -95,13 +115,9 @@ def clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fits:
     c, (left, most) = _share(windows, ys), np.zeros((2, len(windows[0].x)))
     if len(windows) < 2 or any(w.basis is None for w in windows):  # any factor would do
         return left + np.inf, most, c, np.nan
-    wholes = [x + c[:, None] * h for x, h, _ in windows]
-    sizes = [(whole**2).sum(1) for whole in wholes]
-    rounding = 1e-12 * np.max(sizes, axis=0)
-    for whole, size, y in zip(wholes, sizes, ys, strict=True):
-        told = size > rounding  # any factor would do where nothing is left
-        factor = np.divide(whole @ y, size, out=np.zeros(len(c)), where=told)
-        left += np.where((factor > 0) | ~told, ((whole * factor[:, None] - y) ** 2).sum(1), np.inf)
+    for whole, factor, told, y in zip(*_multiples(windows, ys, c), ys, strict=True):
+        off = ((whole * factor[:, None] - y) ** 2).sum(1)
+        left += np.where((factor > 0) | ~told, off, np.inf)
         most = np.maximum(most, factor)
     return left, most, c * most, np.nan
 

@@ -15,13 +15,15 @@ from minipg.validate import Array, check_finite, check_shape, floats
 
 EXACT, SINGLE = 1e-9, 1e-4  # relative residuals that may be rounding, of float64 and of float32
 GAP = 30  # so many times farther off is any formula that differs by more than its ε
+MUCH = 4  # so many times farther off is no rounding of the same numbers
 
 
 class Named(NamedTuple):
     """readings: formulas that the numbers fit, none where nothing does; equal on these windows.
 
     factor, entropy: what they are multiplied by, and the coefficient of ∇entropy. clipped: the
-    norm that they were shortened to, nan where each window has its own, or inf. residual: relative,
+    norm that they were shortened to, nan where each window has its own, or inf. hidden: every
+    window was, so that what divides all of its rows cannot be told. residual: relative,
     of the nearest where none fits, which is `nearest`; compared: how many formulas; single:
     rounding is float32's. outside: what share of the gradients' length no weights of the rows'
     scores and no ∇entropy make.
@@ -35,33 +37,34 @@ class Named(NamedTuple):
     nearest: Formula
     compared: int
     single: bool
-    outside: float
+    outside: float = 0.0
+    hidden: bool = False
 
     @property
     def distinct(self) -> list[Formula]:
         """The readings, of those that differ only by what cannot be told the first.
 
-        That is an ε; and where each window has its own factor, what divides all of its rows.
+        That is an ε; and where every window was shortened, what divides all of its rows.
         """
         first: dict[tuple[str, ...], Formula] = {}
         for reading in self.readings:
             key = reading.but_epsilon
-            if np.isnan(self.clipped):
+            if self.hidden:
                 key = (*key[:2], key[2].split(" (")[0], key[3], key[5])
             first.setdefault(key, reading)
         return list(first.values())
 
     @property
     def pitfalls(self) -> tuple[int, ...]:
-        """Those of the first reading, less what a window's own factor hides."""
+        """Those of the first reading, less what is hidden."""
         told = self.readings[0].pitfalls if self.readings else ()
-        if not np.isnan(self.clipped):
+        if not self.hidden:
             return told
         return tuple(n for n in told if all(n in reading.pitfalls for reading in self.readings))
 
     def words(self, reading: Formula) -> str:
-        """Its ingredients, all that fit where a window's own factor hides which."""
-        if not np.isnan(self.clipped):
+        """Its ingredients, and where it is hidden which, all that fit."""
+        if not self.hidden:
             return str(reading)
         alike = [x for x in self.readings if x[:2] == reading[:2] and x[3] == reading[3]]
         ways = sorted({x.reduced for x in alike}, key=[x.reduced for x in alike].index)
@@ -84,8 +87,7 @@ class Named(NamedTuple):
             return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
                     f"{self.residual:.2g}: {self.nearest}{beyond})")  # fmt: skip
         parts = [self.words(self.readings[0])]
-        scaled = abs(self.factor - 1) > (1e-3 if self.single else 1e-6)
-        if scaled and not np.isnan(self.clipped):
+        if abs(self.factor - 1) > (1e-3 if self.single else 1e-6) and not self.hidden:
             parts.append(f"times {self.factor:.6g}")
         if self.readings[0].added:
             parts.append(f"β = {-self.entropy:.6g}")
@@ -93,9 +95,10 @@ class Named(NamedTuple):
             parts.append(f"{self.entropy:+.6g} ∇entropy")
         if np.isnan(self.clipped):
             own = f"times a factor of each window's own, here {self.factor:.4g} at most"
-            parts.append(own if scaled else "norm clipped with other parameters'")
+            parts.append(own if self.hidden else "norm clipped with other parameters'")
         elif np.isfinite(self.clipped):
-            parts.append(f"norm clipped at {self.clipped:.4g}")
+            everywhere = ", of every window" * self.hidden
+            parts.append(f"norm clipped at {self.clipped:.4g}{everywhere}")
         return " | ".join(parts)
 
 
@@ -120,29 +123,36 @@ def compared(
 
 def on_grid(known: Library, gradients: Sequence[Array]) -> Named:
     """The formula of the library of which these are the values, with as little beside it as fits
-    (FITS). Arguments, errors: identify.
+    (FITS): what fits better by MUCH has something more. Arguments, errors: identify.
     """
     ys, outside, size = compared(known.windows, gradients)
+    beyond, found = float(np.sqrt(outside)) / size, []
     for fit in FITS:
         left, factor, entropy, clip = fit(known.windows, ys)
         residual = np.sqrt(left + outside) / size
-        if (named := _chosen(known.names, residual, factor, entropy, clip)) is not None:
-            return named._replace(outside=float(np.sqrt(outside)) / size)
+        every = np.isnan(clip) or all(np.linalg.norm(y) > (1 - SINGLE) * clip for y in ys)
+        named = _chosen(known.names, residual, factor, entropy, clip, bool(every))
+        if named is not None:
+            found.append(named._replace(outside=beyond))
+            if named.residual <= EXACT:
+                break
+    if found:
+        least = min(named.residual for named in found)
+        return next(named for named in found if named.residual <= max(EXACT, MUCH * least))
     left, factor, entropy, _ = fitted(known.windows, ys)
     k = int(np.argmin(left))
     off = float(np.sqrt(left[k] + outside)) / size
     multiples = float(factor[k]), float(entropy[k])
-    beyond = float(np.sqrt(outside)) / size
     return Named((), *multiples, np.inf, off, known.names[k], len(left), False, beyond)
 
 
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,
-            clip: float) -> Named | None:  # fmt: skip
+            clip: float, every: bool) -> Named | None:  # fmt: skip
     """The readings of least residual, if it is rounding and all others are far off."""
     best = int(np.argmin(residual))
     least = float(residual[best])
     single = least > EXACT
-    bound = max(EXACT, 4 * least)
+    bound = max(EXACT, MUCH * least)
     fits = np.flatnonzero(residual <= bound)
     if single:
         near = np.flatnonzero((residual > bound) & (residual < GAP * least))
@@ -154,6 +164,7 @@ def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array
     k = order[0]
     share = float(entropy[k] / factor[k]) if abs(entropy[k]) > 1e-7 * abs(factor[k]) else 0.0
     share = 0.0 if single and abs(share) < 1e-5 else share
-    chosen = tuple(names[i] for i in order if itself[i] == itself[k])
+    hidden = every and not (np.isnan(clip) and itself[k])  # then some window was left as it is
+    chosen = tuple(names[i] for i in order if hidden or itself[i] == itself[k])
     return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single,
-                 0.0)  # fmt: skip
+                 hidden=hidden)  # fmt: skip

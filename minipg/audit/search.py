@@ -71,15 +71,15 @@ def _found(known: Library, ys: list[Array]) -> Iterator[float]:
     ways = [ways_to_see(probe.window) for probe in half.probes if isinstance(probe.window, Window)]
     tried: set[float] = set()
     for fit in (fitted, clipped):
-        nearest: dict[Formula, int] = {}
+        nearest: dict[tuple[str, ...], dict[str, int]] = {}  # of each family by its ε
         for k in np.argsort(fit(known.windows, ys)[0]):
-            name = known.names[k].summed
-            if LAMBDA.search(name):
-                family = known.names[k]._replace(summed=LAMBDA.sub("λ", name))
-                nearest.setdefault(family, int(k))
+            name = known.names[k]
+            if LAMBDA.search(name.summed):
+                family = name._replace(summed=LAMBDA.sub("λ", name.summed)).but_epsilon
+                nearest.setdefault(family, {}).setdefault(name.normalised, int(k))
             if len(nearest) == FAMILIES:
                 break
-        for k in nearest.values():
+        for k in (k for by_epsilon in nearest.values() for k in by_epsilon.values()):
             if (lam := _best(half, ways, known.names[k], ys[::2], fit)) is None:
                 continue
             near = (round(lam, digits) for digits in (2, 3, 4))
