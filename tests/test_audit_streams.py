@@ -173,6 +173,21 @@ def test_what_a_clip_with_others_hides_and_what_it_does_not(entropy, critic, tol
     assert "or, equal" not in str(report)
 
 
+def test_a_divisor_of_each_window_s_own_hides_what_else_divides():
+    """Here the mean absolute ψ: the kinds of normalisation that differ by a divisor, each told."""
+    lab = lake()
+
+    def scaled(w):
+        return (gae(w) / np.abs(gae(w)).mean()) @ lab.scores(w)
+
+    first, *others = str(run(scaled, lab, sizes=())).splitlines()
+    words = "γ^t dropped | summed or mean over episodes or mean over steps or divided by the"
+    assert first.startswith(f"biased: GAE λ = 0.95 | {words} longest"), first
+    told = [line for line in others if "not centred" in line]
+    kind = "ψ over its deviation, not centred (n or n − 1)"
+    assert told[0].startswith(f"  or, equal on these windows: GAE λ = 0.95 | {kind} | {words}")
+
+
 @pytest.mark.parametrize("factor", [1e-5, -1e-5])
 def test_a_verdict_does_not_depend_on_the_estimate_s_length(factor):
     """In single precision, whose rounding is the estimate's own."""

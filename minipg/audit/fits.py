@@ -11,6 +11,7 @@ import numpy as np
 from minipg.audit.readings import Readings
 from minipg.validate import Array
 
+CLIPPED = 1e-4  # relative: norms so near to the largest were shortened to it
 Fits = tuple[Array, Array, Array, float]  # squared residual, factor, ∇entropy's (K,); clip
 Fit = Callable[[list[Readings], list[Array]], Fits]
 
@@ -92,18 +93,29 @@ def _multiples(
 def clipped(windows: list[Readings], ys: list[Array]) -> Fits:
     """A multiple of x + c ∇entropy, shortened to the largest norm that was seen if it is longer.
 
-    Which multiple, the windows that were not shortened say: theirs is the largest.
+    Which multiple, the windows say that are shorter; where there is none, the largest will do. By
+    the norm, or as PyTorch does by the norm + 1e-6.
     """
-    most = max(float(np.linalg.norm(y)) for y in ys)
+    norms = [float(np.linalg.norm(y)) for y in ys]
     c = _share(windows, ys)
     wholes, factors, _ = _multiples(windows, ys, c)
-    index = np.argmax(np.abs(factors), axis=0)
-    factor, left = np.take_along_axis(np.array(factors), index[None], 0)[0], np.zeros(len(c))
-    for whole, y in zip(wholes, ys, strict=True):
-        scaled = factor[:, None] * whole
-        length = np.linalg.norm(scaled, axis=1, keepdims=True)
-        left += ((scaled * np.minimum(1, most / np.maximum(length, 1e-300)) - y) ** 2).sum(1)
-    return left, factor, c * factor, most
+    largest = np.argmax(np.abs(factors), axis=0)
+    factor = np.take_along_axis(np.array(factors), largest[None], 0)[0]
+    above, below = np.zeros((2, len(c)))
+    for whole, y, norm in zip(wholes, ys, norms, strict=True):
+        if norm < (1 - CLIPPED) * max(norms):
+            above, below = above + whole @ y, below + (whole**2).sum(1)
+    factor = np.divide(above, below, out=factor, where=below > 0)
+    scaled = [factor[:, None] * whole for whole in wholes]
+    least = np.full(len(c), np.inf)
+    for more in (0.0, 1e-6):
+        lengths = [np.linalg.norm(x, axis=1) + max(more, 1e-300) for x in scaled]
+        most = np.max([norm * length / np.maximum(length - more, 1e-300)
+                       for norm, length in zip(norms, lengths, strict=True)], axis=0)  # fmt: skip
+        left = sum(((x * np.minimum(1, most / length)[:, None] - y) ** 2).sum(1)
+                   for x, length, y in zip(scaled, lengths, ys, strict=True))  # fmt: skip
+        least = np.minimum(least, left)
+    return least, factor, c * factor, max(norms)
 
 
 def clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fits:

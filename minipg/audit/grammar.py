@@ -148,7 +148,7 @@ def baselines(w: Window, x: Array) -> Iterator[Part]:
     yield Part("less the mean over episodes", np.full(len(x), first.mean()), (38,))
     yield Part("less the mean at each t", at_t[w.t], (38,))
     yield Part("less the other episodes' mean", _others(first)[w.episode])
-    yield Part("less the other episodes' mean over steps", _others(mean)[w.episode])
+    yield Part("less the other episodes' means over steps", _others(mean)[w.episode])
     yield Part("less the others' mean at each t", others_at_t)
 
 

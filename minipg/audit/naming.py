@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.audit.fits import FITS, fitted
+from minipg.audit.fits import CLIPPED, FITS, fitted
 from minipg.audit.grammar import Formula
 from minipg.audit.readings import Library, Readings
 from minipg.validate import Array, check_finite, check_shape, floats
 
 EXACT, SINGLE = 1e-9, 1e-4  # relative residuals that may be rounding, of float64 and of float32
-GAP = 30  # so many times farther off is any formula that differs by more than its ε
+SURE = 1e-6  # float32's own rounding; above it another formula may be near by chance:
+GAP = 30  # so many times farther off must any be that differs by more than its ε
+ROUNDED = 1e-12  # relative: no less is a term
 MUCH = 4  # so many times farther off is no rounding of the same numbers
 
 
@@ -48,11 +50,13 @@ class Named(NamedTuple):
         """
         first: dict[tuple[str, ...], Formula] = {}
         for reading in self.readings:
-            key = reading.but_epsilon
-            if self.hidden:
-                key = (*key[:2], key[2].split(" (")[0], key[3], key[5])
-            first.setdefault(key, reading)
+            first.setdefault(self._told(reading), reading)
         return list(first.values())
+
+    def _told(self, reading: Formula) -> tuple[str, ...]:
+        """What of it can be told."""
+        key = reading.but_epsilon
+        return (*key[:2], key[2].split(" (")[0], key[3], key[5]) if self.hidden else key
 
     @property
     def pitfalls(self) -> tuple[int, ...]:
@@ -66,11 +70,11 @@ class Named(NamedTuple):
         """Its ingredients, and where it is hidden which, all that fit."""
         if not self.hidden:
             return str(reading)
-        alike = [x for x in self.readings if x[:2] == reading[:2] and x[3] == reading[3]]
-        ways = sorted({x.reduced for x in alike}, key=[x.reduced for x in alike].index)
-        counts = sorted({x.but_epsilon[2] for x in alike})
+        alike = [x for x in self.readings if self._told(x) == self._told(reading)]
+        ways = list(dict.fromkeys(x.reduced for x in alike))
+        counts = sorted({x.but_epsilon[2] for x in alike})  # (n and (n − 1
         either = " or ".join([counts[0], *(x.split("(")[-1] for x in counts[1:])])
-        normalised = either + ")" * bool(either)
+        normalised = f"{either})" if either else ""
         return str(reading._replace(normalised=normalised, reduced=" or ".join(ways)))
 
     def others(self, most: int = 3) -> list[str]:
@@ -127,11 +131,13 @@ def on_grid(known: Library, gradients: Sequence[Array]) -> Named:
     """
     ys, outside, size = compared(known.windows, gradients)
     beyond, found = float(np.sqrt(outside)) / size, []
+    norm = np.sqrt(sum(float(w.entropy @ w.entropy) for w in known.windows)) / size
     for fit in FITS:
         left, factor, entropy, clip = fit(known.windows, ys)
         residual = np.sqrt(left + outside) / size
-        every = np.isnan(clip) or all(np.linalg.norm(y) > (1 - SINGLE) * clip for y in ys)
-        named = _chosen(known.names, residual, factor, entropy, clip, bool(every))
+        every = np.isnan(clip) or all(np.linalg.norm(y) >= (1 - CLIPPED) * clip for y in ys)
+        bonus = np.abs(entropy) * norm > MUCH * np.maximum(residual, ROUNDED)  # no rounding
+        named = _chosen(known.names, residual, factor, bonus * entropy, clip, bool(every))
         if named is not None:
             found.append(named._replace(outside=beyond))
             if named.residual <= EXACT:
@@ -157,13 +163,13 @@ def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array
     if single:
         near = np.flatnonzero((residual > bound) & (residual < GAP * least))
         known = {names[k].but_epsilon for k in fits}
-        if least > SINGLE or any(names[k].but_epsilon not in known for k in near):
+        unclear = least > SURE and any(names[k].but_epsilon not in known for k in near)
+        if least > SINGLE or unclear:
             return None
     itself = np.abs(factor - 1) <= (1e-3 if single else 1e-6)  # no factor at all comes first
     order = sorted(fits, key=lambda k: (not itself[k], len(names[k].pitfalls), len(str(names[k]))))
     k = order[0]
-    share = float(entropy[k] / factor[k]) if abs(entropy[k]) > 1e-7 * abs(factor[k]) else 0.0
-    share = 0.0 if single and abs(share) < 1e-5 else share
+    share = float(entropy[k] / factor[k]) if entropy[k] else 0.0
     hidden = every and not (np.isnan(clip) and itself[k])  # then some window was left as it is
     chosen = tuple(names[i] for i in order if hidden or itself[i] == itself[k])
     return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single,

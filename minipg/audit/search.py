@@ -11,13 +11,14 @@ import numpy as np
 from minipg.audit.fits import Fit, clipped, fitted
 from minipg.audit.grammar import Formula, advantages, normalisations, reductions
 from minipg.audit.language import Responses, kl_terms
-from minipg.audit.naming import EXACT, Named, compared, on_grid
+from minipg.audit.naming import EXACT, MUCH, Named, compared, on_grid
 from minipg.audit.readings import Library, Readings, library, projected
 from minipg.audit.resets import Seen, ways_to_see
 from minipg.audit.window import Window
 from minipg.validate import Array
 
-FAMILIES = 8  # of the nearest formulas, so many are searched with each way to fit
+FAMILIES = 10  # of the nearest formulas, so many are searched with each way to fit
+BETWEEN = 0.12, 0.25, 0.37, 0.65  # λ: by these too families are found
 ROUNDED = 1e-5  # so near to few digits λ is those, if they fit
 LAMBDA = re.compile(r"λ = [\d.e+-]+")
 GOLDEN = (5**0.5 - 1) / 2
@@ -37,11 +38,17 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
     if not all(isinstance(probe.window, Window) for probe in known.probes):
         return _with_kl(known, gradients, named)
     ys, _, _ = compared(known.windows, gradients)
+    fit = []
     for lam in _found(known, ys):
         got = on_grid(library(known.probes, known.gamma, (lam,)), gradients)
-        if got.readings:
-            return got._replace(compared=named.compared)
-    return named
+        fit += [got] if got.readings else []
+        if got.readings and got.residual <= EXACT:
+            break
+    if not fit:
+        return named
+    least = min(got.residual for got in fit)  # the first is the roundest
+    best = next(got for got in fit if got.residual <= max(EXACT, MUCH * least))
+    return best._replace(compared=named.compared)
 
 
 def _with_kl(known: Library, gradients: Sequence[Array], without: Named) -> Named:
@@ -70,17 +77,20 @@ def _found(known: Library, ys: list[Array]) -> Iterator[float]:
     half = known._replace(windows=known.windows[::2], probes=known.probes[::2])  # are enough
     ways = [ways_to_see(probe.window) for probe in half.probes if isinstance(probe.window, Window)]
     tried: set[float] = set()
+    both = known, library(known.probes, known.gamma, BETWEEN)
     for fit in (fitted, clipped):
-        nearest: dict[tuple[str, ...], dict[str, int]] = {}  # of each family by its ε
-        for k in np.argsort(fit(known.windows, ys)[0]):
-            name = known.names[k]
+        left = np.concatenate([fit(one.windows, ys)[0] for one in both])
+        names = [name for one in both for name in one.names]
+        nearest: dict[tuple[str, ...], dict[str, Formula]] = {}  # of each family by its ε
+        for k in np.argsort(left):
+            name = names[k]
             if LAMBDA.search(name.summed):
                 family = name._replace(summed=LAMBDA.sub("λ", name.summed)).but_epsilon
-                nearest.setdefault(family, {}).setdefault(name.normalised, int(k))
+                nearest.setdefault(family, {}).setdefault(name.normalised, name)
             if len(nearest) == FAMILIES:
                 break
-        for k in (k for by_epsilon in nearest.values() for k in by_epsilon.values()):
-            if (lam := _best(half, ways, known.names[k], ys[::2], fit)) is None:
+        for name in (name for by_epsilon in nearest.values() for name in by_epsilon.values()):
+            if (lam := _best(half, ways, name, ys[::2], fit)) is None:
                 continue
             near = (round(lam, digits) for digits in (2, 3, 4))
             for some in (next((x for x in near if abs(x - lam) < ROUNDED), lam), lam):
@@ -100,7 +110,8 @@ def _best(
         return float(np.sqrt(max(fit(windows, ys)[0][0], 0)))
 
     low, high = 0.0, 1.0
-    first = off(float(LAMBDA.findall(formula.summed)[0][4:]))
+    near = float(LAMBDA.findall(formula.summed)[0][4:])
+    first = off(near)
     a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     fa, fb = off(a), off(b)
     for step in range(64):
@@ -112,7 +123,7 @@ def _best(
             low, a, fa = a, b, fb
             b = low + GOLDEN * (high - low)
             fb = off(b)
-        if step == 9 and min(fa, fb) > 0.3 * first:  # λ is known to 0.01 by now
+        if step == 9 and min(fa, fb) > 0.3 * first and not low <= near <= high:  # of 0.01 by now
             return None
     return (low + high) / 2
 
