@@ -5,6 +5,7 @@ window      one window of a stream as real code sees it
 chain       a stream of a table's episodes, every row that it may have, with resets
 windows     what every laboratory is
 laboratory  a small table whose every window is listed, its truth
+lake_table  the one that is asked by default
 quadratic   the same of continuous actions, by quadrature
 grammar     formulas as choices of ingredients
 combined    every combination, and its numbers on a window
@@ -25,10 +26,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from minipg.audit.asking import Own as Own
-    from minipg.audit.laboratory import (
-        Laboratory as Laboratory,
-        lake as lake,
-    )
+    from minipg.audit.laboratory import Laboratory as Laboratory
+    from minipg.audit.lake_table import lake as lake
     from minipg.audit.language import Responses as Responses
     from minipg.audit.naming import Named as Named
     from minipg.audit.quadratic import Plant as Plant, plant as plant
