@@ -1,10 +1,11 @@
 """Exact truth against dense linear algebra, brute force and finite differences."""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 from strategies import RNGS, mdps, problems
 
 from minipg.experience import enumeration
@@ -318,3 +319,11 @@ def test_a_policy_in_single_precision_sums_to_1():
     pi = np.full((1, 3), 1 / 3, "f4")
     np.testing.assert_allclose(exact.state_values(mdp, pi), 1e5, rtol=1e-9)
     assert exact.visitation(mdp, pi).sum() == pytest.approx(1, rel=1e-9)
+
+
+@given(mdps(), RNGS, st.integers(1, 4))
+def test_the_mean_return_under_a_time_limit_is_that_of_the_unrolled_table(mdp, rng, steps):
+    pi = rng.dirichlet(np.ones(mdp.num_actions), mdp.num_states)
+    whole = dataclasses.replace(mdp.unroll(steps), gamma=1.0)
+    wanted = exact.objective(whole, np.tile(pi, (steps + 1, 1)))
+    np.testing.assert_allclose(exact.mean_return(mdp, pi, steps), wanted, atol=1e-10)

@@ -523,6 +523,7 @@ def test_evaluate_says_mean_error_and_quantiles_and_changes_nothing(tmp_path, pa
         assert value == pytest.approx(low + (place % 1) * (high - low))
     assert list(shown["quantiles"]) == ["5", "25", "50", "75", "95"]
     assert shown["threshold"] == 5.5
+    assert shown["exact_return"] is None
     assert evaluate.main([str(run)]) == 0
     out = capsys.readouterr().out
     verdict = "reached" if shown["mean_return"] >= 5.5 else "not reached"
@@ -541,6 +542,21 @@ def test_deterministic_takes_the_most_likely_action(tmp_path, painted, capsys):
         assert evaluate.main([str(tmp_path / "run"), "--deterministic", "--json"]) == 0
         shown = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert (shown["mean_return"], shown["stderr"]) == (4.0 * best, 0.0)
+
+
+@pytest.mark.parametrize("words", [[], ["--deterministic"]])
+def test_evaluate_says_the_exact_mean_where_a_table_knows_it(tmp_path, capsys, words):
+    """Within four standard errors of the sampled one: a false alarm in 16,000."""
+    run = str(tmp_path / "run")
+    assert train.main(["ppo", "FrozenLake-v1", "--steps", "3000", "--out", run]) == 0
+    capsys.readouterr()
+    assert evaluate.main([run, "--episodes", "2000", "--json", *words]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert abs(shown["mean_return"] - shown["exact_return"]) < 4 * shown["stderr"]
+    assert shown["mean_return"] != shown["exact_return"]
+    assert evaluate.main([run, *words]) == 0
+    told = f"exactly      {shown['exact_return']:.6g}, by the environment's table\n"
+    assert told in capsys.readouterr().out
 
 
 def test_evaluate_films_an_episode(tmp_path, painted, capsys):

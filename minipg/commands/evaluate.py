@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Discrete
 
 from minipg.commands import cli, progress, runs
 from minipg.commands.environments import check_same, environments
@@ -21,6 +22,8 @@ from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy
+from minipg.problems.mdp import TabularMDP
+from minipg.truth import exact
 from minipg.validate import Array
 
 QUANTILES = (5, 25, 50, 75, 95)  # percent
@@ -73,6 +76,25 @@ def evaluate(
     return np.concatenate(returns)
 
 
+def exact_return(args: argparse.Namespace, policy: Policy, theta: Array) -> float | None:
+    """The mean return itself, time limit included; None without a table of its observations."""
+    with closing(environments(args, 1, "sync")) as envs:
+        raw: Any = envs.unwrapped
+        env, space = raw.envs[0], raw.single_observation_space
+        steps = args.max_episode_steps or env.spec.max_episode_steps
+        try:
+            mdp = TabularMDP.from_env(env.unwrapped, 1.0)
+        except ValueError:
+            return None
+    if not isinstance(space, Discrete) or space.n != mdp.num_states or steps is None:
+        return None
+    if isinstance(policy, Mode):
+        pi = np.eye(mdp.num_actions)[policy.head.mode(policy.eta(theta, mdp.features))]
+    else:
+        pi = policy.probs(theta, mdp.features)
+    return exact.mean_return(mdp, pi, steps)
+
+
 def figures(returns: Array) -> dict[str, Any]:
     """How many episodes, the mean of their returns and its standard error; of none: None."""
     if not len(returns):
@@ -103,6 +125,7 @@ def command(args: argparse.Namespace) -> int:
     result = {
         "algorithm": run.algorithm, "env": run.env, "seed": run.seed,
         "deterministic": args.deterministic, **figures(returns),
+        "exact_return": exact_return(run, policy, theta),
         "quantiles": {str(q): float(np.percentile(returns, q)) for q in QUANTILES},
         "threshold": run.threshold,
     }  # fmt: skip
@@ -111,9 +134,11 @@ def command(args: argparse.Namespace) -> int:
         return 0
     mean, error = result["mean_return"], result["stderr"]
     shown = "  ".join(f"{q} %: {rounded(x, error)}" for q, x in result["quantiles"].items())
+    truth = result["exact_return"]
+    exactly = f"exactly      {truth:.6g}, by the environment's table\n" if truth is not None else ""
     print(f"{run.algorithm} on {run.env}, seed {run.seed}: {len(returns)} episodes, actions "
           f"{'the most likely' if args.deterministic else 'drawn'}\n"
-          f"mean return  {plus_minus(mean, error)} (standard error)\n"
+          f"mean return  {plus_minus(mean, error)} (standard error)\n{exactly}"
           f"quantiles    {shown}\n"
           f"threshold    {verdict(run.threshold, mean)}")  # fmt: skip
     if args.video:

@@ -15,6 +15,7 @@ from minipg.validate import (
     Array,
     array,
     arrays,
+    check_count,
     check_finite,
     check_range,
     check_shape,
@@ -85,6 +86,16 @@ def advantages(mdp: TabularMDP, pi: Array) -> Array:
 def objective(mdp: TabularMDP, pi: Array) -> Array:
     """E01, E28 J(π) = E_π E_T R = E_{s_0} V^π(s_0), a scalar."""
     return mdp.start @ state_values(mdp, pi)
+
+
+def mean_return(mdp: TabularMDP, pi: Array, steps: int) -> float:
+    """E Σ_{t<steps} r_t, undiscounted: what episodes return that a time limit cuts, a scalar."""
+    pi, steps = check_pi(mdp, pi), check_count("steps", steps, 1)
+    alive, total, goes_on = mdp.start, 0.0, mdp.chain(pi).T
+    reward = (pi * mdp.expected_reward).sum(1)
+    for _ in range(steps):
+        total, alive = total + float(alive @ reward), goes_on @ alive
+    return total
 
 
 def visits(mdp: TabularMDP, pi: Array, gamma: float) -> Array:
