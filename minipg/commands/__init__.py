@@ -13,6 +13,8 @@ resume       … a run folder taken up again
 until        … --until: the return that ends a run
 afterword    … what its record shows at the end
 evaluate     minipg evaluate: fresh episodes of a trained policy
+mode         … the most likely actions alone
+exactly      … their mean return itself, where there is a table
 film         … one of them as a moving picture
 sweep        minipg sweep: many runs and their table
 workers      … the processes that run them, here or on a Dask cluster

@@ -5,25 +5,22 @@ minipg evaluate DIR [--episodes N] [--deterministic] [--video FILE] [--json]
 
 import argparse
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Discrete
 
 from minipg.commands import cli, progress, runs
 from minipg.commands.environments import check_same, environments
 from minipg.commands.film import SUFFIXES, film
+from minipg.commands.mode import Mode
 from minipg.commands.say import plus_minus, rounded, verdict
 from minipg.experience.environments import Envs
 from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy
-from minipg.problems.mdp import TabularMDP
-from minipg.truth import exact
 from minipg.validate import Array
 
 QUANTILES = (5, 25, 50, 75, 95)  # percent
@@ -31,15 +28,6 @@ EXAMPLES = """
   minipg evaluate runs/ppo-CartPole-v1-0
   minipg evaluate runs/ppo-CartPole-v1-0 --episodes 1000 --deterministic
   minipg evaluate runs/ppo-CartPole-v1-0 --video film.gif"""
-
-
-class Mode(Policy):
-    """The policy that always takes the most likely action."""
-
-    def actor(self, theta: Array) -> Callable[[Array, np.random.Generator], Array]:
-        """(obs, rng) ↦ that action (...) or (..., d) at each observation."""
-        eta = self.at(theta)
-        return lambda obs, rng: self.head.mode(eta(obs))
 
 
 class Watched(Wrapper):
@@ -76,25 +64,6 @@ def evaluate(
     return np.concatenate(returns)
 
 
-def exact_return(args: argparse.Namespace, policy: Policy, theta: Array) -> float | None:
-    """The mean return itself, time limit included; None without a table of its observations."""
-    with closing(environments(args, 1, "sync")) as envs:
-        raw: Any = envs.unwrapped
-        env, space = raw.envs[0], raw.single_observation_space
-        steps = args.max_episode_steps or env.spec.max_episode_steps
-        try:
-            mdp = TabularMDP.from_env(env.unwrapped, 1.0)
-        except ValueError:
-            return None
-    if not isinstance(space, Discrete) or space.n != mdp.num_states or steps is None:
-        return None
-    if isinstance(policy, Mode):
-        pi = np.eye(mdp.num_actions)[policy.head.mode(policy.eta(theta, mdp.features))]
-    else:
-        pi = policy.probs(theta, mdp.features)
-    return exact.mean_return(mdp, pi, steps)
-
-
 def figures(returns: Array) -> dict[str, Any]:
     """How many episodes, the mean of their returns and its standard error; of none: None."""
     if not len(returns):
@@ -108,6 +77,8 @@ def figures(returns: Array) -> dict[str, Any]:
 
 def command(args: argparse.Namespace) -> int:
     """Play, print, and write the film if asked."""
+    from minipg.commands.exactly import exact_return  # SciPy's sparse matrices: slow to import
+
     if args.episodes < 2:
         raise ValueError(f"--episodes: expected 2 or more, got {args.episodes}")
     if args.video and args.video.suffix not in SUFFIXES:
