@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 from tqdm import tqdm
 
-from bench import acting, kernels, processes, scaling, solving, training
+from bench import acting, kernels, processes, scaling, shell, solving, training
 from bench.timing import Row
 from minipg.commands import cli, writer
 from minipg.commands.options import VERSIONS
@@ -38,6 +38,7 @@ SECTIONS = {
     "widest": solving.widest,
     "same": training.same_settings,
     "threshold": solving.threshold,
+    "shell": shell.shell,
 }
 HOLDS, FAILS = "#0072B2", "#D55E00"  # Okabe & Ito: told apart by any eye, and dark against light
 

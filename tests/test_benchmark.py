@@ -10,7 +10,7 @@ import benchmark
 import numpy as np
 import pytest
 
-from bench import acting, kernels, processes, scaling, solving, timing, training
+from bench import acting, kernels, processes, scaling, shell, solving, timing, training
 from bench.timing import Row
 from bench.watch import Watch
 from minipg.policies.policy import Policy
@@ -53,7 +53,7 @@ def check_rows(section, rows):
         assert row.what in benchmark.show(row)
 
 
-@pytest.mark.parametrize("name", sorted(set(benchmark.SECTIONS) - {"same"}))
+@pytest.mark.parametrize("name", sorted(set(benchmark.SECTIONS) - {"same", "shell"}))
 def test_each_section(name, quick):
     check_rows(name, benchmark.SECTIONS[name](None, **TINY[name]))
 
@@ -124,6 +124,48 @@ def test_widest_compares_with_its_own_environment_and_a_run_that_solves_nothing_
             assert (rate.limit, share.limit) == ("", "")
             assert (rate.quartiles[1], share.quartiles[1]) == (3, 0.75)
             assert (rows[f"failures, {name}", case].margin >= 1) == (env_id == "Acrobot-v1")
+
+
+def test_from_the_shell_each_side_is_a_process_and_says_its_parts(monkeypatch, tmp_path):
+    asked = []
+
+    def seconds_of(command, **more):
+        asked.append([str(word) for word in command])
+        if "-m" in asked[-1]:
+            return 1.0, ""
+        assert more["JAX_PLATFORMS"] == "cpu"
+        runs = [{"seconds": 0.5, "steps": 7, "reached": seed != 1}
+                for seed in json.loads(command[-1])["seeds"]]  # fmt: skip
+        parts = {"runs": runs} if "sbx" in command[1].name else {
+            "runs": runs, "compile": 3.0, "together": 4.0}  # fmt: skip
+        return 9.0, f"words\n{json.dumps(parts)}\n"
+
+    monkeypatch.setattr(shell, "seconds_of", seconds_of)
+    monkeypatch.setattr(shell, "environment", lambda *given: tmp_path / "python")
+    rows = shell.shell(SimpleNamespace(), seeds=2, together=3)
+    check_rows("shell", rows)
+    found = {(row.what, row.case): row.samples.tolist() for row in rows}
+    assert found["one seed, minipg ppo", "from the shell"] == [1.0, 1.0]
+    side = "rejax, its cartpole.yaml"
+    assert found[f"one seed, {side}", "from the shell"] == [9.0]
+    assert found[f"one seed, {side}", "compilation"] == [3.0]
+    assert found[f"one seed, {side}", "training alone, compiled before"] == [0.5, np.inf]
+    assert found[f"3 seeds at once, {side}", "without compilation"] == [4.0]
+    assert ("one seed, sbx, rl-zoo's PPO", "compilation") not in found
+    ours = [words for words in asked if "-m" in words]
+    assert [words[3] for words in ours] == ["train", "train", "sweep", "sweep"] * 2
+    assert all(words[words.index("--until") + 1] == "475" for words in ours)
+    assert [row.what for row in shell.shell(None, 1)] == [
+        f"{many}, minipg {name}" for name in ("trpo", "ppo")
+        for many in ("one seed", "10 seeds at once")
+    ]  # fmt: skip
+
+
+def test_a_process_is_timed_whole_and_its_error_told():
+    took, said = shell.seconds_of([sys.executable, "-c", "print(3)"])
+    assert (said, took > 0.005) == ("3\n", True)
+    with pytest.raises(ValueError, match="SystemExit|oh no"):
+        shell.seconds_of([sys.executable, "-c", "raise SystemExit('oh no')"])
 
 
 def test_what_is_timed_is_all_of_it():

@@ -18,11 +18,11 @@ GLUE = Path(__file__).parents[1] / "atlas"
 Settings = Mapping[str, Mapping[str, Any]]  # of each name, the options that the glue is given
 
 
-def environment(library: str, envs: Path) -> Path:
+def environment(library: str, envs: Path, folder: Path = GLUE) -> Path:
     """The Python of the library's environment, made from its pinned requirements if absent."""
-    home, requirements = envs / f"atlas-{library}", GLUE / f"{library}.txt"
+    home, requirements = envs / f"{folder.name}-{library}", folder / f"{library}.txt"
     if not requirements.exists():
-        known = sorted(path.stem for path in GLUE.glob("*.txt"))
+        known = sorted(path.stem for path in folder.glob("*.txt"))
         raise ValueError(f"library: expected one of {', '.join(known)}, got {library}")
     python = home / "bin" / "python"
     if not python.exists():
