@@ -53,11 +53,13 @@ def seconds_of(command: Sequence[str | Path], **more: str) -> tuple[float, str]:
 def ours(algorithm: str, *seeds: int) -> float:
     """minipg train until the threshold; of several seeds minipg sweep."""
     with TemporaryDirectory() as folder:
-        words = ["CartPole-v1", "--until", str(THRESHOLD), "--evaluation-episodes", "0"]
+        until = ["--until", str(THRESHOLD)]
         if len(seeds) == 1:
-            words = ["train", algorithm, *words, "--seed", str(seeds[0]), "--out", f"{folder}/run"]
+            words = ["train", algorithm, "CartPole-v1", *until, "--evaluation-episodes", "0",
+                     "--seed", str(seeds[0]), "--out", f"{folder}/run"]  # fmt: skip
         else:
-            words = ["sweep", algorithm, *words, "--seeds", str(len(seeds)), "--out", f"{folder}/s"]
+            words = ["sweep", algorithm, "--env", "CartPole-v1", "--seeds", str(len(seeds)), *until,
+                     "--out", f"{folder}/runs", "--", "--evaluation-episodes", "0"]  # fmt: skip
         return seconds_of([sys.executable, "-m", "minipg", *words])[0]
 
 
