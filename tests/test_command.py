@@ -337,7 +337,7 @@ def test_without_tqdm_there_is_a_plain_line(tmp_path, monkeypatch, capsys):
     assert train.main([*words, "--out", str(out)]) == 0
     error = capsys.readouterr().err
     lines = [line.strip() for line in error.replace("\r", "\n").splitlines() if "%" in line]
-    assert lines[0].startswith("34%  1024 of 3000 steps")
+    assert lines[0].startswith("51%  1536 of 3000 steps")
     assert any(line.startswith("100%  3000 of 3000 steps, mean_return=") for line in lines)
     assert lines[-1] == "100%  20 of 20 episodes"
     assert evaluate.main([str(out)]) == 0

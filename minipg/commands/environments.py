@@ -10,6 +10,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.wrappers.vector import NormalizeObservation, NormalizeReward
 
 from minipg.commands.options import as_option, settings_of
+from minipg.commands.presets import PRESETS
 from minipg.experience.environments import Envs, make_envs, policy_for
 from minipg.policies.policy import Policy
 from minipg.validate import check_range
@@ -65,8 +66,8 @@ def check_use(args: argparse.Namespace, settings: Any) -> None:
         ("value_weight", args.shared, "--shared"),
         ("cg_iterations", getattr(settings, "solver", "cg") == "cg", "--solver cg"),
     ):
-        value = getattr(settings, name, None)
-        if not used and value != getattr(type(settings), name, None):
+        value, preset = getattr(settings, name, None), PRESETS.get((args.algorithm, args.env), {})
+        if not used and value not in (getattr(type(settings), name, None), preset.get(name)):
             option = "--" + name.replace("_", "-")
             raise ValueError(f"{option}: expected with {by} only, got {value}")
 

@@ -17,13 +17,14 @@ from minipg.validate import Array
 
 def exact_return(args: argparse.Namespace, policy: Policy, theta: Array) -> float | None:
     """The mean return itself, time limit included; None without a table of its observations."""
-    with closing(environments(args, 1, "sync")) as envs:
+    mode = None if args.mode == "async" else args.mode
+    with closing(environments(args, 1, mode)) as envs:
         raw: Any = envs.unwrapped
-        env, space = raw.envs[0], raw.single_observation_space
-        steps = args.max_episode_steps or env.spec.max_episode_steps
+        space, spec = raw.single_observation_space, raw.spec
+        steps = args.max_episode_steps or (spec and spec.max_episode_steps)
         try:
-            mdp = TabularMDP.from_env(env.unwrapped, 1.0)
-        except ValueError:
+            mdp = TabularMDP.from_env(raw.envs[0].unwrapped, 1.0)
+        except (AttributeError, ValueError):  # environments that step themselves; without a table
             return None
     if not isinstance(space, Discrete) or space.n != mdp.num_states or steps is None:
         return None
