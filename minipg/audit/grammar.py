@@ -161,7 +161,7 @@ def normalisations(w: Window, x: Array) -> Iterator[Part]:
     yield Part("", x)
     for ddof, name in ((0, "n"), (1, "n − 1")):
         std = np.sqrt(squares / max(count - ddof, 1))
-        for eps in (1e-8, 1e-5, 1e-4):
+        for eps in (1e-8, 1e-6, 1e-5, 1e-4):
             told = f"{name}, ε = {eps:g}" if eps > 1e-8 else name
             yield Part(f"ψ normalised over the batch ({told})", centred / (std + eps), (9,))
             yield Part(f"ψ over its deviation, not centred ({told})", x / (std + eps), (9,))

@@ -11,7 +11,7 @@ import numpy as np
 from minipg.audit.fits import Fit, clipped, fitted
 from minipg.audit.grammar import Formula, advantages, normalisations, reductions
 from minipg.audit.language import Responses, kl_terms
-from minipg.audit.naming import EXACT, MUCH, Named, compared, on_grid
+from minipg.audit.naming import EXACT, MUCH, SINGLE, Named, compared, on_grid
 from minipg.audit.readings import Library, Readings, library, projected
 from minipg.audit.resets import Seen, ways_to_see
 from minipg.audit.window import Window
@@ -102,14 +102,14 @@ def _found(known: Library, ys: list[Array]) -> Iterator[float]:
 def _best(
     known: Library, ways: list[list[Seen]], formula: Formula, ys: list[Array], fit: Fit
 ) -> float | None:
-    """λ by golden sections of the residual, which is V-shaped where it vanishes; None where not."""
+    """λ by golden sections of the residual, V-shaped where it vanishes; None where it does not."""
 
     def off(lam: float) -> float:
         windows = [Readings(_one(known, ways[i], i, formula, lam), own.entropy, own.basis)
                    for i, own in enumerate(known.windows)]  # fmt: skip
         return float(np.sqrt(max(fit(windows, ys)[0][0], 0)))
 
-    low, high = 0.0, 1.0
+    low, high, size = 0.0, 1.0, float(np.linalg.norm(np.concatenate(ys)))
     near = float(LAMBDA.findall(formula.summed)[0][4:])
     first = off(near)
     a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
@@ -125,7 +125,9 @@ def _best(
             fb = off(b)
         if step == 9 and min(fa, fb) > 0.3 * first and not low <= near <= high:  # of 0.01 by now
             return None
-    return (low + high) / 2
+        if step == 19 and min(fa, fb) > 0.03 * first:  # of 0.0001
+            return None
+    return (low + high) / 2 if min(fa, fb) <= SINGLE * size else None
 
 
 def _one(known: Library, ways: list[Seen], i: int, formula: Formula, lam: float) -> Array:
