@@ -7,16 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from minipg.audit.grammar import (
-    LAMBDAS,
-    Formula,
-    Part,
-    advantages,
-    baselines,
-    normalisations,
-    reductions,
-    returns,
-)
+from minipg.audit.endings import LAMBDAS, advantages
+from minipg.audit.grammar import Formula, Part, baselines, normalisations, reductions, returns
 from minipg.audit.window import Window
 from minipg.validate import Array
 

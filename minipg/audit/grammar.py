@@ -11,10 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minipg.audit.window import Window
-from minipg.estimators.returns import discounted_sum, gae, n_step_advantage, total_return
+from minipg.estimators.returns import discounted_sum, total_return
 from minipg.validate import Array
-
-LAMBDAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0)
 
 
 class Formula(NamedTuple):
@@ -52,60 +50,6 @@ class Part(NamedTuple):
     pitfalls: tuple[int, ...] = ()
 
 
-def _later(x: Array) -> Array:
-    """x of the next row, the last one's again."""
-    return np.append(x[1:], x[-1:])
-
-
-def _before(x: Array) -> Array:
-    """x of the row before (L,), False for the first."""
-    return np.append(False, x[:-1])
-
-
-def advantages(w: Window, gamma: float, lams: tuple[float, ...]) -> Iterator[Part]:
-    """GAE and N steps from a critic, with the right endings and with those of published code."""
-    v, v2, end, last = w.values, w.next_values, w.terminated, w.last
-    cuts, on_stream = w.cuts, np.where(last, v2, _later(v))
-    done = w.ended
-
-    def delta(after: Array, g: float = gamma) -> Array:
-        return w.rewards + g * after - v
-
-    right = delta(np.where(end, 0, v2))
-    endings = {
-        "": (right, cuts, ()),
-        "truncation treated as termination": (delta(np.where(done, 0, v2)), cuts, (1,)),
-        "truncation does not cut": (delta(np.where(end, 0, on_stream)), end | last, (2, 31)),
-        "never cut": (delta(np.where(end, 0, v2)), last, (2,)),
-        "terminals bootstrapped": (delta(v2), cuts, (3,)),
-        "a terminal on the limit bootstrapped":
-            (delta(np.where(end & ~w.truncated, 0, v2)), cuts, (3, 32)),
-        "a terminal at the window's end bootstrapped":
-            (delta(np.where(end & ~last, 0, v2)), cuts, (3, 32)),
-        "the next row's V": (delta(np.where(end, 0, on_stream)), cuts, (4, 31)),
-        "V of the state before the action": (delta(np.where(end, 0, v)), cuts, (4,)),
-        "done of the next row": (delta(np.where(_later(end), 0, v2)), _later(done) | last, (5,)),
-        "done of the next row, truncation treated as termination":
-            (delta(np.where(_later(done), 0, v2)), _later(done) | last, (1, 5)),
-        "done of the row before":
-            (delta(np.where(_before(end), 0, v2)), _before(done) | last, (5,)),
-        "done of the row before, truncation treated as termination":
-            (delta(np.where(_before(done), 0, v2)), _before(done) | last, (1, 5)),
-        "the window's last value twice":
-            (delta(np.where(end, 0, v2) * (1 + (last & ~end))), cuts, (6,)),
-        "nothing bootstrapped at the window's end":
-            (delta(np.where(end | (last & ~done), 0, v2)), cuts, ()),
-    }  # fmt: skip
-    for lam in lams:
-        for name, (d, ends, pitfalls) in endings.items():
-            yield Part(_joined(f"GAE λ = {lam:g}", name), gae(d, ends, gamma, lam), pitfalls)
-        yield Part(f"target of λ = {lam:g}, no V(s) subtracted", gae(right, cuts, gamma, lam) + v)
-        yield Part(f"GAE λ = {lam:g}, γ missing in δ",
-                   gae(delta(np.where(end, 0, v2), 1.0), cuts, gamma, lam))  # fmt: skip
-    for n in range(2, 6):
-        yield Part(f"{n} steps", n_step_advantage(right, cuts, gamma, n))
-
-
 def returns(w: Window, gamma: float) -> Iterator[Part]:
     """What is summed without a critic; a baseline may be taken off."""
     r, cuts = w.rewards, w.cuts
@@ -118,10 +62,6 @@ def returns(w: Window, gamma: float) -> Iterator[Part]:
     yield Part("G over the ends of episodes", discounted_sum(r, w.last, gamma), (2,))
     bootstrapped = r + gamma * np.where(cuts & ~w.terminated, w.next_values, 0)
     yield Part("G bootstrapped where cut", discounted_sum(bootstrapped, cuts, gamma))
-
-
-def _joined(name: str, detail: str) -> str:
-    return f"{name}, {detail}" if detail else name
 
 
 def _of_episodes(x: Array, episode: Array) -> tuple[Array, Array]:

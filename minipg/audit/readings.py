@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.audit.grammar import LAMBDAS, Formula
+from minipg.audit.endings import LAMBDAS
+from minipg.audit.grammar import Formula
 from minipg.audit.language import Responses, formulas as language
 from minipg.audit.resets import Seen, seen, ways_to_see
 from minipg.audit.window import Window

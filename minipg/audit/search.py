@@ -4,15 +4,16 @@ Axes: K formulas, R numbers of a window that are compared.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from minipg.audit.endings import deltas
 from minipg.audit.fits import Fit, clipped, fitted
-from minipg.audit.grammar import Formula, advantages, normalisations, reductions
+from minipg.audit.grammar import Formula, normalisations, reductions
 from minipg.audit.language import Responses, kl_terms
 from minipg.audit.naming import EXACT, MUCH, SINGLE, Named, compared, on_grid
-from minipg.audit.readings import Library, Readings, library, projected
+from minipg.audit.readings import Library, library, projected
 from minipg.audit.resets import Seen, ways_to_see
 from minipg.audit.window import Window
 from minipg.validate import Array
@@ -104,9 +105,10 @@ def _best(
 ) -> float | None:
     """λ by golden sections of the residual, V-shaped where it vanishes; None where it does not."""
 
+    said = [_of_lambda(known, ways[i], i, formula) for i in range(len(known.windows))]
+
     def off(lam: float) -> float:
-        windows = [Readings(_one(known, ways[i], i, formula, lam), own.entropy, own.basis)
-                   for i, own in enumerate(known.windows)]  # fmt: skip
+        windows = [own._replace(x=one(lam)) for one, own in zip(said, known.windows, strict=True)]
         return float(np.sqrt(max(fit(windows, ys)[0][0], 0)))
 
     low, high, size = 0.0, 1.0, float(np.linalg.norm(np.concatenate(ys)))
@@ -130,18 +132,24 @@ def _best(
     return (low + high) / 2 if min(fa, fb) <= SINGLE * size else None
 
 
-def _one(known: Library, ways: list[Seen], i: int, formula: Formula, lam: float) -> Array:
-    """What the formula with this λ says of the i-th window (1, R)."""
+def _of_lambda(
+    known: Library, ways: list[Seen], i: int, formula: Formula
+) -> Callable[[float], Array]:
+    """What the formula says of the i-th window (1, R), a function of λ."""
     probe = known.probes[i]
     way = next(way for way in reversed(ways) if formula.summed.endswith(way.words))
     w = way.window
     summed = formula.summed.removesuffix(f", {way.words}") if way.words else formula.summed
-    family = LAMBDA.sub("λ", summed)
-    x = next(part.values for part in advantages(w, known.gamma, (lam,))
-             if LAMBDA.sub("λ", part.name) == family)  # fmt: skip
-    psi = next(p.values for p in normalisations(w, x) if p.name == formula.normalised)
+    family = LAMBDA.sub("λ = {}", summed)
+    delta = next(one for one in deltas(w, known.gamma) if one.name == family)
     share = next(p.values for p in reductions(w) if p.name == formula.reduced)
     kept = np.ones(len(w.t)) if formula.discounted else known.gamma**w.t
-    c = np.zeros((1, probe.rows))
-    c[0, way.kept] = psi * share * kept
-    return projected(probe, c).x
+    rows = np.eye(probe.rows)[way.kept]
+    readings = (share * kept)[:, None] * projected(probe, rows).x  # of each row
+
+    def said(lam: float) -> Array:
+        x = delta.part(known.gamma, lam).values
+        psi = next(p.values for p in normalisations(w, x) if p.name == formula.normalised)
+        return psi[None] @ readings
+
+    return said

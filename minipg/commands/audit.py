@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minipg.audit import Named, Probe, Report, Window, identify, lake, library, plant, run
-from minipg.audit.grammar import LAMBDAS
+from minipg.audit.endings import LAMBDAS
 from minipg.audit.windows import Windows
 from minipg.commands import cli, progress
 from minipg.files import read_npz
