@@ -51,6 +51,8 @@ def arrays(*values: object) -> tuple[Array, ...]:
 
 def check_shape(name: str, array: Array, shape: tuple[int | None, ...]) -> None:
     """Raise ValueError unless array.shape is `shape` (None: any length)."""
+    if array.shape == shape:
+        return
     pairs = zip(array.shape, shape, strict=False)
     if array.ndim != len(shape) or any(want not in (None, have) for have, want in pairs):
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape)

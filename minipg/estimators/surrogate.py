@@ -69,8 +69,9 @@ def clipped_surrogate(
     with np.errstate(over="ignore", invalid="ignore"):  # such a ρ is clipped, or refused below
         rho = np.exp(policy.head.log_prob(eta, actions) - log_prob)
         outside = np.where(up, rho > bound, rho < bound)
-        value = product(np.where(outside, bound, rho), psi).mean()
-        inside = (product(rho, np.where(outside, 0, psi)) / len(obs)).astype(theta.dtype)
+        each = product(np.where(outside, bound, rho), psi)
+        value = each.mean()
+        inside = np.where(outside, 0, each / len(obs)).astype(theta.dtype)
     check_finite("ratio π/π_k times ψ, where no clip bounds it (a smaller learning rate?)", inside)
     check_range("mean of min(ρψ, clip(ρ, 1 ± ε)ψ)", value)
     deta = product(inside[:, None], policy.head.score(eta, actions))
