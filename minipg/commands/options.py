@@ -64,10 +64,10 @@ def json_object(text: str) -> dict[str, Any]:
     )
 
 
-def parser(env: str | None = None) -> cli.Parser:
+def parser(env: str | None = None, algorithm: str | None = None) -> cli.Parser:
     """One subcommand an algorithm; its own options are the fields of its Settings.
 
-    env: whose presets are the defaults.
+    env: whose presets are the defaults. algorithm: which alone is to have its options (None: all).
     """
     top = cli.Parser("minipg train", "Train a policy on a Gymnasium environment, into a run folder."
                      "\nThe options of each algorithm: minipg train ALGORITHM --help",
@@ -78,6 +78,8 @@ def parser(env: str | None = None) -> cli.Parser:
     for name, (_, kind) in ALGORITHMS.items():
         example = f"\n  minipg train {name} CartPole-v1 --seed 1 --out first"
         sub = commands.add_parser(name, description=f"Train with {name}.", examples=example)
+        if algorithm not in (None, name):
+            continue
         add = sub.add_argument
         add("env", metavar="ENV", help="a Gymnasium environment: CartPole-v1, or of your own "
             "module in this folder, which registers it: module:ID")  # fmt: skip
@@ -127,9 +129,12 @@ def parse(words: list[str]) -> argparse.Namespace:
     """A command line with the presets of its algorithm and environment."""
     ids = [word.split(":")[-1] for word in words]
     guess = next((id for id in ids if words and (words[0], id) in PRESETS), None)  # for --help
-    args = parser(guess).parse_args(words)
+    algorithm = next((word for word in words if word in ALGORITHMS), "")
+    args = parser(guess, algorithm).parse_args(words)
     env = args.env.split(":")[-1]
-    return args if guess in (None, env) else parser(env).parse_args(words)  # --out CartPole-v1
+    if guess in (None, env):
+        return args
+    return parser(env, algorithm).parse_args(words)  # --out CartPole-v1
 
 
 def words_of(options: Mapping[str, Any]) -> list[str]:
@@ -149,7 +154,7 @@ def words_of(options: Mapping[str, Any]) -> list[str]:
 def described(args: argparse.Namespace) -> str:
     """Whether a preset runs or the defaults, and which options are others."""
     env = args.env.split(":")[-1]
-    plain = vars(parser(env).parse_args([args.algorithm, args.env]))
+    plain = vars(parser(env, args.algorithm).parse_args([args.algorithm, args.env]))
     other = {name: value for name, value in vars(args).items() if value != plain[name]}
     text = "the preset of" if (args.algorithm, env) in PRESETS else "the defaults, no preset of"
     words = (word.partition("=") for word in words_of({**other, "seed": None}))

@@ -52,7 +52,7 @@ def interrupted(
                          f"--resume {shlex.quote(str(folder))} --steps {more}")  # fmt: skip
     check_choice(f"{folder}/config.json: algorithm", config.get("algorithm"), ALGORITHMS)
     words = [config["algorithm"], *words_of(config), f"--out={folder}"]
-    args = parser().parse_args([*words, "--", str(config.get("env"))])
+    args = parser(algorithm=config["algorithm"]).parse_args([*words, "--", str(config.get("env"))])
     if missing := sorted(set(vars(args)) - set(config)):
         raise ValueError(f"{folder}: expected a run of this version, config.json lacks {missing}")
     saved = runs.read_checkpoint(folder)
