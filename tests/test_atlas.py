@@ -74,7 +74,7 @@ def test_answers_to_every_window_are_audited_as_the_library():
     report = windows.audited(LAB, answers, sizes)
     report.assert_is("GAE λ = 0", "γ^t dropped", "summed")
     assert report.bias > 0.01
-    assert [(x.told, x.radius > 0) for x in report.trend] == [("3 rows", 0), ("6 rows", 1)]
+    assert [(x.told, x.radius > 0) for x in report.trend] == [((3, "rows"), 0), ((6, "rows"), 1)]
 
 
 def test_rloo_by_sums_is_the_gradient_of_the_language_and_named():

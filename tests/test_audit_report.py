@@ -72,7 +72,7 @@ def test_the_trend_is_exact_where_countable_and_within_its_radius_where_drawn():
 
     report = run(estimator, LAKE, sizes=(2, 4, 64), drawn=100)
     small, middle, large = report.trend
-    assert [one.told for one in report.trend] == ["2 rows", "4 rows", "64 rows"]
+    assert [one.told for one in report.trend] == [(2, "rows"), (4, "rows"), (64, "rows")]
     assert small.radius == 0
     assert small.windows == lake(2).count
     assert middle.radius > 0
@@ -213,7 +213,7 @@ def test_the_command_knows_its_laboratories(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("unbiased: A exact | summed\n")
     assert command.main(["right_code:exact", "--lab", "plant", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [one["told"] for one in found["trend"]] == ["2 rows", "16 rows", "128 rows"]
+    assert [one["rows"] for one in found["trend"]] == [2, 16, 128]
     assert found["after"] == ""
     with pytest.raises(SystemExit) as stopped:
         command.main(["right_code:exact", "--lab", "sea"])

@@ -131,14 +131,14 @@ def test_of_whole_episodes_reinforce_is_right_and_a_second_discount_is_not():
         report = run(estimator, lab, sizes=(1, 3))
         assert str(report).startswith(f"unbiased: {words}\n"), str(report)
         assert "pitfall" not in str(report)
-        assert [one.told for one in report.trend] == ["1 episodes", "3 episodes"]
+        assert [one.told for one in report.trend] == [(1, "episodes"), (3, "episodes")]
     report = run(lambda w: 0.9**w.t * whole(w), lab, sizes=())
     assert str(report).startswith("biased: R | γ^t in front of R | summed\n"), str(report)
     assert "pitfall 8" in str(run(returns, lab, sizes=()))
     other = dataclasses.replace(lab, acted=0.5 * lab.theta)
     each = [other.right(i, w) @ other.scores(w) for i, w in enumerate(other.windows())]
     np.testing.assert_allclose(other.weight @ np.array(each), other.truth, atol=1e-13)
-    with pytest.raises(ValueError, match="limit: expected at most steps, .*, got 5"):
+    with pytest.raises(ValueError, match="limit: expected at most steps where .*, got 5"):
         dataclasses.replace(lab, limit=5)
 
 

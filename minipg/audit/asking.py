@@ -4,6 +4,7 @@ Axes: L rows of a window, P parameters, N windows.
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,7 @@ class Asked:
 
     def raw(self, window: Window) -> Array:
         """What it says of the window, as it says it, checked."""
-        got = _finite(self.estimator(window))
+        got = _finite(self.estimator(deepcopy(window)))  # which it may change
         expected = window.rewards.shape if self.of_rows else None
         if got.ndim != 1 or (expected is not None and got.shape != expected):
             raise _shape(self.own, window, got)
@@ -83,7 +84,7 @@ def ask(estimator: Estimator, own: Own, lab: Windows) -> Asked:
     A gradient may be longer than P: which numbers are a policy's is guessed later.
     """
     windows = lab.window(0), lab.other().window(0)
-    got = [_finite(estimator(w)) for w in windows]
+    got = [_finite(estimator(deepcopy(w))) for w in windows]
     if all(x.shape == w.rewards.shape for x, w in zip(got, windows, strict=True)):
         return Asked(estimator, own, True)
     for x, w in zip(got, windows, strict=True):

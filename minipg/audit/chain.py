@@ -15,7 +15,7 @@ from scipy.linalg import lstsq
 from minipg.problems.mdp import TabularMDP, check_pi
 from minipg.validate import Array, check_count
 
-MOST = 200_000  # windows
+MOST = 3000  # nodes of which long_run makes a dense matrix
 AUTORESETS = ("apart", "next_step", "same_step", "never")
 
 
@@ -100,8 +100,12 @@ def long_run(c: Chain) -> Array:
     """What share of a long stream's rows starts in each node (nodes,).
 
     x = xP with Σx = 1; that has one solution, as every episode ends and another begins.
+    ValueError for a limit that makes too many nodes.
     """
     nodes = len(c.first) - 1
+    if nodes > MOST:
+        raise ValueError(f"limit: expected at most {MOST} clocks and states together where windows "
+                         f"begin anywhere, got {nodes}")  # fmt: skip
     moves = np.zeros((nodes, nodes))
     np.add.at(moves, (c.target, c.source), c.chance)
     equations = np.vstack([moves - np.eye(nodes), np.ones(nodes)])
@@ -127,14 +131,9 @@ def count(c: Chain, steps: int) -> float:
     return float(ways[-1])
 
 
-def every(c: Chain, steps: int, most: int = MOST) -> tuple[Array, Array]:
-    """Every window, a column of rows of the chain each (T, N), and its probability (N,).
-
-    ValueError where there are more than `most`.
-    """
-    steps, most = check_count("steps", steps, 1), check_count("most", most, 1)
-    if (many := count(c, steps)) > most:
-        raise ValueError(f"steps: expected at most {most} windows, got {many:g}: fewer")
+def every(c: Chain, steps: int) -> tuple[Array, Array]:
+    """Every window, a column of rows of the chain each (T, N), and its probability (N,)."""
+    steps = check_count("steps", steps, 1)
     rows, node, weight = np.empty((0, 1), int), np.array([len(c.first) - 2]), np.ones(1)
     for _ in range(steps):
         ways = c.first[node + 1] - c.first[node]

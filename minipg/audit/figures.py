@@ -14,7 +14,8 @@ WRONGLY = 1e-3  # how often a mean over drawn windows is farther off than its ra
 
 @dataclass(frozen=True)
 class Figures:
-    """mean, truth (P,); variance, summed, in ‖truth‖²; what a window has, how many windows.
+    """mean, truth (P,); variance, summed, in ‖truth‖²; told: how much a window has of what, and
+    how many windows.
 
     radius: how far off the mean may be, in ‖truth‖; 0: it is exact.
     """
@@ -22,7 +23,7 @@ class Figures:
     mean: Array
     truth: Array
     variance: float
-    told: str = ""
+    told: tuple[int, str] = 0, "rows"
     windows: int = 0
     radius: float = 0.0
 
@@ -61,22 +62,23 @@ class Figures:
         return float(max(self.cosine - least, most - self.cosine))
 
     def __str__(self) -> str:
+        told = f"{self.told[0]} {self.told[1]}"
         if not self.radius:
-            return (f"{self.told:>8}: bias {self.bias:.3g}, length {self.length:.4g}, cosine "
+            return (f"{told:>8}: bias {self.bias:.3g}, length {self.length:.4g}, cosine "
                     f"{self.cosine:.6f} (all {self.windows} windows)")  # fmt: skip
-        return (f"{self.told:>8}: bias {self.bias:.3g} ± {self.radius:.1g}, length "
+        return (f"{told:>8}: bias {self.bias:.3g} ± {self.radius:.1g}, length "
                 f"{self.length:.4g}, cosine {self.cosine:.4f} ± {self.cosine_radius:.1g} "
                 f"({self.windows} windows drawn)")  # fmt: skip
 
 
-def exactly(told: str, estimates: Array, weight: Array, truth: Array) -> Figures:
+def exactly(told: tuple[int, str], estimates: Array, weight: Array, truth: Array) -> Figures:
     """From the estimate (N, P) of every window and its probability (N,)."""
     mean = weight @ estimates
     variance = float(weight @ ((estimates - mean) ** 2).sum(1)) / float(truth @ truth)
     return Figures(mean, truth, variance, told, len(weight))
 
 
-def from_drawn(told: str, estimates: Array, right: Array, truth: Array) -> Figures:
+def from_drawn(told: tuple[int, str], estimates: Array, right: Array, truth: Array) -> Figures:
     """From those of drawn windows, and what right code makes of each (N, P), whose mean is known.
 
     mean = f · truth + the mean of estimate − f · right, f from a tenth of the windows that is not

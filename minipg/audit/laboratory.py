@@ -12,12 +12,12 @@ from scipy.special import comb
 
 from minipg.audit import chain
 from minipg.audit.window import Window
-from minipg.audit.windows import Windows
+from minipg.audit.windows import MOST, Windows
 from minipg.estimators.group_moments import multisets
 from minipg.policies.policy import Policy
 from minipg.problems.mdp import TabularMDP
 from minipg.truth import exact
-from minipg.validate import Array
+from minipg.validate import Array, check_count
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,15 @@ class Laboratory(Windows):
     streams: int = 1
 
     def __post_init__(self) -> None:
-        if self.whole and (self.limit > self.steps or self.anywhere):
-            raise ValueError("limit: expected at most steps, and no anywhere, where autoreset is "
-                             f"never, got {self.limit}")  # fmt: skip
+        check_count("streams", self.streams, 1)
+        if self.whole and self.limit > self.steps:
+            raise ValueError("limit: expected at most steps where autoreset is never, got "
+                             f"{self.limit}")  # fmt: skip
+        if self.whole and self.anywhere:
+            raise ValueError("anywhere: expected False where autoreset is never, got True")
+        if self.anywhere and self.autoreset == "next_step" and self.steps < 2:
+            raise ValueError("steps: expected 2 or more, as one row may be a reset alone, got "
+                             f"{self.steps}")  # fmt: skip
 
     @property
     def whole(self) -> bool:
@@ -58,8 +64,8 @@ class Laboratory(Windows):
         return self.streams if self.whole else self.steps
 
     @property
-    def told(self) -> str:
-        return f"{self.size} episodes" if self.whole else f"{self.streams * self.steps} rows"
+    def told(self) -> tuple[int, str]:
+        return (self.size, "episodes") if self.whole else (self.streams * self.steps, "rows")
 
     def sized(self, size: int, drawn: int = 0) -> "Laboratory":
         if self.whole:
@@ -102,8 +108,8 @@ class Laboratory(Windows):
             rows = chain.drawn(self.chain, self.steps, many, rng)[0]
             return self._beside(rows, np.arange(many).reshape(-1, self.streams)), np.full(
                 self.drawn, 1 / self.drawn)  # fmt: skip
-        if self.possible > chain.MOST:
-            raise ValueError(f"steps, streams: expected at most {chain.MOST} windows, got "
+        if self.possible > MOST:
+            raise ValueError(f"steps, streams: expected at most {MOST} windows, got "
                              f"{self.possible:g}: fewer")  # fmt: skip
         rows, weight = chain.every(self.chain, self.steps)
         chosen, weight = multisets(weight, self.streams)

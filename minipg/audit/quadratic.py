@@ -10,13 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from minipg.audit.window import Window
-from minipg.audit.windows import Windows
+from minipg.audit.windows import MOST, Windows
 from minipg.policies.build import gaussian_policy
 from minipg.policies.policy import Policy
 from minipg.problems.lqr import LQR, action_values, reward, solve, state_values
 from minipg.validate import Array
-
-MOST = 200_000
 
 
 @dataclass(frozen=True)

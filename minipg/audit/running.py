@@ -11,7 +11,6 @@ import numpy as np
 from minipg.audit.asking import Asked, Estimator, Own, ask, checked
 from minipg.audit.figures import Figures, exactly, from_drawn
 from minipg.audit.mapping import Mapping, guess
-from minipg.audit.naming import SINGLE
 from minipg.audit.readings import Probe, library
 from minipg.audit.report import Report, reported
 from minipg.audit.search import identify
@@ -34,12 +33,12 @@ def run(
 
     That is a gradient (P,), in the laboratory policy's parameters or its own, or the derivative
     of its objective by each row's log π (L,). Its exact mean and variance over every window of the
-    laboratory, against E Σ_rows γ^t A^π ∇log π, and the formula that its values on twelve windows
-    are, six of them a row shorter. The trend: the same for streams of so many rows, exact where
-    there are at most `drawn`, else over so many drawn, with a radius. told(asked, of how many) is
-    called before the first question and after each. ValueError for another shape, NaN, chance or
-    state (it is asked again), for an estimate that no window changes, and for one that depends on
-    the order of a window's streams.
+    laboratory (those drawn, if it is), against E Σ_rows γ^t A^π ∇log π, and the formula that its
+    values on twelve windows are, six of them of another size. The trend: the same for streams of so
+    many rows, exact where there are at most `drawn`, else over so many drawn, with a radius.
+    told(asked, of how many) is called before the first question and after each. ValueError for
+    another shape, NaN, chance or state (it is asked again), for an estimate that no window changes,
+    and for one that depends on the order of a window's streams.
     """
     theirs = own is not None
     own = Own(lab.truth, lab.scores, lab.entropy_gradient) if own is None else checked(own, lab)
@@ -68,7 +67,10 @@ def run(
     listed = lab.windows()
     raw = every(asked, listed)
     _refuse_state(first, [raw[k] for part, k in picked if part is lab])
-    if len(raw) > 1 and all(np.array_equal(answer, raw[0]) for answer in raw):
+    numbers = np.concatenate(raw)
+    if len(raw) > 1 and (
+        all(np.array_equal(answer, raw[0]) for answer in raw) or (numbers == numbers[0]).all()
+    ):
         raise ValueError("estimate: expected some that differ, got the same for every window")
     probes = [Probe(w, None if asked.of_rows else own.scores(w),
                     None if asked.of_rows else own.entropy(w), part.advantages(k), part.ratios(k))
@@ -112,10 +114,10 @@ def _refuse_state(first: list[Array], again: list[Array]) -> None:
     size = max(float(np.linalg.norm(one)) for one in first)
     off = max(_apart(one, other) for one, other in zip(first, again, strict=False))
     if off > ROUNDING * size:
+        by = f" off by {off / size:.1g} of the longest," if size else ""
         raise ValueError(
-            f"estimate: expected the same for the same window, got another, off by {off / size:.1g}"
-            " of the longest, when asked again: it keeps a state or draws at random; begin each "
-            "call anew, with a fixed seed"
+            f"estimate: expected the same for the same window, got another,{by} when asked again: "
+            "it keeps a state or draws at random; begin each call anew, with a fixed seed"
         )
 
 
@@ -126,15 +128,15 @@ def _apart(one: Array, other: Array) -> float:
 
 def _refuse_order(asked: Asked, windows: list[Window], first: list[Array]) -> None:
     """ValueError where the streams of a window in another order have another answer."""
-    rounding = SINGLE * max(float(np.linalg.norm(said)) for said in first)
+    rounding = ROUNDING * max(float(np.linalg.norm(said)) for said in first)
     for window, said in zip(windows, first, strict=True):
-        turned, order = window.turned()
-        if _apart(asked.raw(turned), said[order] if asked.of_rows else said) > rounding:
-            raise ValueError(
-                "estimate: expected the same whatever the order of a window's streams, got "
-                "another: does it read across window.last? One whose order matters can be asked "
-                "with streams=1"
-            )
+        for other, order in window.reordered():
+            if _apart(asked.raw(other), said[order] if asked.of_rows else said) > rounding:
+                raise ValueError(
+                    "estimate: expected the same whatever the order of a window's streams, got "
+                    "another: does it read across window.last? One whose order matters can be "
+                    "asked with streams=1"
+                )
 
 
 def telling(lab: Windows) -> list[int]:

@@ -99,11 +99,13 @@ class Window:
         stream = (np.cumsum(self.last) - self.last)[~self.reset]
         return self.rows(~self.reset, np.append(stream[1:] != stream[:-1], True))
 
-    def turned(self) -> tuple["Window", Array]:
-        """The same with its streams in the opposite order, and which row each was (L,)."""
+    def reordered(self) -> list[tuple["Window", Array]]:
+        """The same with its first stream put last, and with its first two swapped, of which every
+        order of streams is made; and which row each was (L,). None where there is one stream."""
         streams = np.split(np.arange(len(self.t)), np.flatnonzero(self.last)[:-1] + 1)
-        order = np.concatenate(streams[::-1])
-        return self.rows(order, self.last[order]), order
+        ways = [*streams[1:], streams[0]], [*streams[1::-1], *streams[2:]]
+        orders = [np.concatenate(way) for way in ways[: len(streams) - 1]]
+        return [(self.rows(order, self.last[order]), order) for order in orders]
 
     def rows(self, index: Array, last: Array) -> "Window":
         """Those rows, with other flags of where a stream ends."""

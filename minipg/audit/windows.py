@@ -11,6 +11,9 @@ from minipg.audit.window import Window
 from minipg.policies.policy import Policy
 from minipg.validate import Array
 
+MOST = 200_000  # windows that are listed
+SOME = 100  # are drawn, only to be asked what a formula says of them
+
 
 class Windows(ABC):
     """Every window of a size, or so many drawn with a fixed seed (drawn > 0)."""
@@ -25,9 +28,9 @@ class Windows(ABC):
         """Rows of a stream; of windows of whole episodes, how many."""
 
     @property
-    def told(self) -> str:
-        """What a window has, in words."""
-        return f"{self.size} rows"
+    def told(self) -> tuple[int, str]:
+        """How much a window has of what."""
+        return self.size, "rows"
 
     @abstractmethod
     def sized(self, size: int, drawn: int = 0) -> "Windows":
@@ -46,7 +49,7 @@ class Windows(ABC):
     @property
     @abstractmethod
     def pattern(self) -> Array:
-        """What happens in each row (T, N): 0 goes on, 1 terminated, 2 truncated, 4 a reset."""
+        """What happens in each row (L, N): 0 goes on, 1 terminated, 2 truncated, 4 a reset."""
 
     @abstractmethod
     def window(self, i: int) -> Window:
@@ -58,12 +61,12 @@ class Windows(ABC):
 
     @abstractmethod
     def ratios(self, i: int) -> Array:
-        """Π π/μ over the i-th window's rows up to each (L,), μ being who acted."""
+        """Π π/μ over the rows of its stream up to each of the i-th window's (L,); μ acted."""
 
     @property
     @abstractmethod
     def possible(self) -> float:
-        """How many windows of so many rows there are."""
+        """How many windows of this size there are."""
 
     @property
     @abstractmethod
@@ -84,8 +87,10 @@ class Windows(ABC):
         """The truth (P,) in the parameters of these scores, window ↦ ∇log π of its rows (L, P)."""
 
     def other(self) -> "Windows":
-        """The same with windows of another size, all of them."""
-        return self.sized(self.size - 1 if self.size > 2 else self.size + 1)
+        """The same with windows of another size: all of them if not too many, else some drawn."""
+        size = self.size - 1 if self.size > 2 else self.size + 1
+        every = self.sized(size, self.drawn)
+        return every if self.drawn or every.possible <= MOST else self.sized(size, SOME)
 
     @property
     def count(self) -> int:

@@ -112,8 +112,8 @@ def audit(args: argparse.Namespace) -> int:
             "verdict": report.verdict, "bias": report.bias, "across": report.across,
             "length": report.length, "cosine": report.cosine, "variance": report.variance,
             "after": report.after, "trend": [
-                {name: getattr(one, name) for name in (
-                    "told", "windows", "bias", "radius", "length", "cosine", "cosine_radius")}
+                {one.told[1]: one.told[0]} | {name: getattr(one, name) for name in (
+                    "windows", "bias", "radius", "length", "cosine", "cosine_radius")}
                 for one in report.trend],
         }))  # fmt: skip
     else:

@@ -67,7 +67,7 @@ def _of_windows(chosen: exchange.Settings, sized: exchange.Settings, ask: Any) -
         files = [windows.stacked(part) for part in windows.asked(lab, sizes)]
         for name, answers in ask(rest, windows.fixed(lab), files).items():
             report = windows.audited(lab, answers, sizes)
-            trend = [(int(f.told.split()[0]), f.length, f.cosine, f.radius / f.length)
+            trend = [(f.told[0], f.length, f.cosine, f.radius / f.length)
                      for f in report.trend]  # fmt: skip
             yield _row(name, chosen[name], report.named, report, trend)
 
