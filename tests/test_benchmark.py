@@ -269,7 +269,7 @@ def test_the_yardstick_is_the_products_that_the_formulas_need(monkeypatch):
 
 @pytest.mark.parametrize(("name", "steps"), [("ppo", 256), ("actor_critic", 40), ("trpo", 1024)])
 def test_an_iteration_at_the_peers_settings_is_theirs(name, steps):
-    train = training.training_piece(name, "CartPole-v1", training.SAME[name])
+    train = training.training_piece(name, "CartPole-v1", training.SAME[name, "CartPole-v1"])
     assert [train(), train()] == [steps, steps]
 
 

@@ -7,6 +7,7 @@ windows     what every laboratory is
 laboratory  a small table whose every window is listed, its truth
 lake_table  the one that is asked by default
 quadratic   the same of continuous actions, by quadrature
+endings     what is summed with a critic, and the endings that published code gives it
 grammar     formulas as choices of ingredients
 combined    every combination, and its numbers on a window
 resets      what they say of windows with resets, and what code that does not know them says

@@ -23,6 +23,7 @@ VERSIONS = {"torch": torch.__version__, "stable_baselines3": sb3.__version__,
             "sb3_contrib": sb3_contrib.__version__}  # fmt: skip
 
 # rl-baselines3-zoo, hyperparams/{ppo,a2c,trpo}.yml, CartPole-v1; lin_x falls to 0 with the steps.
+# Of other environments the defaults.
 ZOO: dict[str, tuple[type, int, int, dict[str, Any]]] = {  # class, environments, steps, options
     "ppo": (sb3.PPO, 8, 100_000, {
         "n_steps": 32, "batch_size": 256, "gae_lambda": 0.8, "gamma": 0.98, "n_epochs": 20,
@@ -57,16 +58,18 @@ def act_piece(env_id: str, obs: np.ndarray) -> Piece:
     return lambda: model.predict(obs)
 
 
-def model(algorithm: str, seed: int) -> Any:
-    """The zoo's settings on CartPole-v1, and its number of environments, each a Python object."""
+def model(algorithm: str, seed: int, env_id: str = "CartPole-v1") -> Any:
+    """The zoo's settings on CartPole-v1, and its number of environments, each a Python object;
+    on another one environment, and the defaults."""
     kind, envs, _, options = ZOO[algorithm]
-    return kind("MlpPolicy", make_vec_env("CartPole-v1", envs, seed=seed), seed=seed, device="cpu",
+    envs, options = (envs, options) if env_id == "CartPole-v1" else (1, {})
+    return kind("MlpPolicy", make_vec_env(env_id, envs, seed=seed), seed=seed, device="cpu",
                 **options)  # fmt: skip
 
 
-def training_piece(algorithm: str, iterations: int) -> Callable[[], int]:
+def training_piece(algorithm: str, env_id: str, iterations: int) -> Callable[[], int]:
     """Goes on training for some iterations; returns the steps."""
-    trained = model(algorithm, 0)
+    trained = model(algorithm, 0, env_id)
     steps = iterations * trained.n_steps * trained.n_envs
     trained.learn(steps)
 

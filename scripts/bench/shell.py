@@ -40,8 +40,10 @@ JAX: dict[str, tuple[str, Mapping[str, Any]]] = {  # side: library, settings
 
 
 def seconds_of(command: Sequence[str | Path], **more: str) -> tuple[float, str]:
-    """By the clock on the wall, of a whole process, and what it prints."""
+    """By the clock on the wall, of a whole process, and what it prints; its modules compiled, as
+    they are where a package is installed."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"} | more
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     since = perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     took = perf_counter() - since

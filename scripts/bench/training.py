@@ -12,15 +12,20 @@ from minipg.commands.environments import prepare
 from minipg.commands.options import ALGORITHMS, parser
 from minipg.experience.environments import Envs
 
-SAME = {  # the peers' hyperparameters, rl-baselines3-zoo's, in minipg train's words
-    "ppo": "--num-envs 8 --hidden 64,64 --n-steps 32 --minibatch 256 --epochs 20 --lam 0.8 "
-    "--gamma 0.98 --learning-rate 0.001 --critic-learning-rate 0.001 --critic-epochs 20 "
+DEEP = ("--num-envs 1 --hidden 64,64 --n-steps 2048 --critic-epochs 10 --lam 0.95 "
+        "--no-normalize-observations --no-normalize-rewards ")  # fmt: skip
+SAME = {  # the peers' hyperparameters, rl-baselines3-zoo's and their defaults, in our words
+    ("ppo", "CartPole-v1"): "--num-envs 8 --hidden 64,64 --n-steps 32 --minibatch 256 --epochs 20 "
+    "--lam 0.8 --gamma 0.98 --learning-rate 0.001 --critic-learning-rate 0.001 --critic-epochs 20 "
     "--critic-minibatch 256",
-    "actor_critic": "--num-envs 8 --hidden 64,64 --n-steps 5 --lam 1 --target mc --gamma 0.99 "
-    "--optimiser rmsprop --learning-rate 0.0007 --critic-learning-rate 0.0007 --max-norm 0.5",
-    "trpo": "--num-envs 2 --hidden 64,64 --n-steps 512 --damping 0.001 --cg-iterations 15 "
-    "--lam 0.98 --gamma 0.99 --delta 0.01 --critic-learning-rate 0.001 --critic-epochs 20 "
-    "--critic-minibatch 512",
+    ("actor_critic", "CartPole-v1"): "--num-envs 8 --hidden 64,64 --n-steps 5 --lam 1 --target mc "
+    "--gamma 0.99 --optimiser rmsprop --learning-rate 0.0007 --critic-learning-rate 0.0007 "
+    "--max-norm 0.5",
+    ("trpo", "CartPole-v1"): "--num-envs 2 --hidden 64,64 --n-steps 512 --damping 0.001 "
+    "--cg-iterations 15 --lam 0.98 --gamma 0.99 --delta 0.01 --critic-learning-rate 0.001 "
+    "--critic-epochs 20 --critic-minibatch 512",
+    ("ppo", "HalfCheetah-v5"): DEEP + "--minibatch 64 --epochs 10 --critic-minibatch 64",
+    ("trpo", "HalfCheetah-v5"): DEEP + "--damping 0.1 --cg-iterations 15 --critic-minibatch 128",
 }
 ITERATIONS = {"ppo": 4, "actor_critic": 50, "trpo": 2}  # a round, about a second of a peer's
 
@@ -91,14 +96,14 @@ def same_settings(
 ) -> list[Row]:
     """Steps/s at the peers' hyperparameters: on their kind of environment, and vectorised."""
     rows: list[Row] = []
-    for name, count in iterations.items() if peers else ():
-        pieces = {
-            "SB3": peers.training_piece(name, count),
-            "sync": training_piece(name, "CartPole-v1", f"{SAME[name]} --mode sync", count),
-            "vectorised": training_piece(name, "CartPole-v1", SAME[name], count),
-        }
-        rates = interleave_rates(f"same settings, {name}", pieces, rounds)
-        rows += [Row("same", f"steps/s, {side}", name, rate, "1/s") for side, rate in rates.items()]
-        rows += [Row("same", f"{side} / SB3", name, rates[side] / rates["SB3"], "×")
-                 for side in ("sync", "vectorised")]  # fmt: skip
+    for (name, env_id), words in SAME.items() if peers else ():
+        count = iterations[name] if env_id == "CartPole-v1" else 1
+        ours = {"sync": f"{words} --mode sync"} | ({"vectorised": words} if count > 1 else {})
+        pieces = {"SB3": peers.training_piece(name, env_id, count)}
+        pieces |= {side: training_piece(name, env_id, way, count) for side, way in ours.items()}
+        case = f"{name}, {env_id}"
+        rates = interleave_rates(f"same settings, {case}", pieces, rounds)
+        rows += [Row("same", f"steps/s, {side}", case, rate, "1/s") for side, rate in rates.items()]
+        rows += [Row("same", f"{side} / SB3", case, rates[side] / rates["SB3"], "×")
+                 for side in ours]  # fmt: skip
     return rows

@@ -9,7 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-WINGS = ["policies", "problems", "experience", "estimators", "steps", "algorithms", "truth"]
+WINGS = [
+    "policies",
+    "problems",
+    "experience",
+    "estimators",
+    "steps",
+    "algorithms",
+    "truth",
+    "audit",
+]
 SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "**": "*", "@": "*", "%": "//",
          "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&": "|", "|": "&",
          "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*=", "|=": "&=", "&=": "|=", "~": "",
