@@ -178,7 +178,7 @@ def test_what_is_fitted_is_the_least_and_its_residual_is_told(rng, bonus):
         assert fit in (with_entropy, fitted) or (entropy == 0).all()
 
 
-@settings(max_examples=8)  # each looks for a λ in vain
+@settings(max_examples=5)  # each looks for a λ in vain
 @given(RNGS, st.sampled_from(["squared", "clipped", "other γ", "noise"]))
 def test_what_is_outside_the_grammar_is_none_of_it(rng, kind):
     plain = by_hand("", 0.95, rng.choice(["", "n"]), bool(rng.integers(2)), "summed")

@@ -369,8 +369,9 @@ def test_without_matplotlib_a_picture_says_what_to_install(tmp_path, monkeypatch
     assert not list(tmp_path.glob("x.*"))
 
 
-@pytest.mark.parametrize("words", [["groups"], ["verify", "--help"], ["evaluate", "--help"]])
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+@pytest.mark.parametrize(("encoding", "words"), [
+    ("ascii", ["verify", "--help"]), ("cp1252", ["groups"]), ("latin-1", ["evaluate", "--help"]),
+])  # fmt: skip
 def test_no_terminal_s_encoding_stops_a_command(words, encoding):
     """What it cannot show is a question mark."""
     done = subprocess.run([*MINIPG, *words], capture_output=True, check=False,

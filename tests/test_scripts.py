@@ -533,12 +533,12 @@ def test_calibrate_counts_what_it_says(capsys, monkeypatch):
 
 def test_stress_finds_nothing_broken_and_says_so(capsys):
     """A smaller draw of the 10,000 batches, 10,000 pairs and 200 loops."""
-    assert stress.main(["--batches", "150", "--pairs", "150", "--loops", "5"]) == 0
+    assert stress.main(["--batches", "150", "--pairs", "150", "--loops", "2"]) == 0
     out = capsys.readouterr().out
     assert "E46: 150 batches" in out
     assert "0 of them broke a condition, 0 refused steps moved θ" in out
     assert "E34: 150 pairs, 0 above the bound" in out
-    assert "E36: 5 tables, ten steps each, 0 lowered J" in out
+    assert "E36: 2 tables, ten steps each, 0 lowered J" in out
 
 
 def test_verify_prints_a_row_a_claim_and_fails_where_one_does(capsys, monkeypatch):
