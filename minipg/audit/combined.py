@@ -8,7 +8,15 @@ from itertools import product
 import numpy as np
 
 from minipg.audit.endings import LAMBDAS, advantages
-from minipg.audit.grammar import Formula, Part, baselines, normalisations, reductions, returns
+from minipg.audit.grammar import (
+    NOTHING,
+    Formula,
+    Part,
+    baselines,
+    normalisations,
+    reductions,
+    returns,
+)
 from minipg.audit.window import Window
 from minipg.validate import Array
 
@@ -34,7 +42,7 @@ def formulas(
     c = psi[:, :, None] * each
     names = [_formula(x, b, way, d, f)
              for (x, b), way, (d, f) in product(kinds, ways, weights) if named]  # fmt: skip
-    return names, c.reshape(-1, len(w.rewards))
+    return [*names, *[NOTHING] * named], np.vstack([c.reshape(-1, len(w.rewards)), none.values])
 
 
 def _formula(x: Part, b: Part, way: Part, d: Part, f: Part) -> Formula:

@@ -93,18 +93,18 @@ def _multiples(
 def clipped(windows: list[Readings], ys: list[Array]) -> Fits:
     """A multiple of x + c ∇entropy, shortened to the largest norm that was seen if it is longer.
 
-    Which multiple, the windows say that are shorter; where there is none, the largest will do. By
-    the norm, or as PyTorch does by the norm + 1e-6.
+    Which multiple, the windows say that are shorter; where there is none, the largest will do, of
+    which the sign alone is known. By the norm, or as PyTorch does by the norm + 1e-6.
     """
     norms = [float(np.linalg.norm(y)) for y in ys]
     c = _share(windows, ys)
-    wholes, factors, _ = _multiples(windows, ys, c)
+    wholes, factors, told = _multiples(windows, ys, c)
     largest = np.argmax(np.abs(factors), axis=0)
     factor = np.take_along_axis(np.array(factors), largest[None], 0)[0]
     above, below = np.zeros((2, len(c)))
-    for whole, y, norm in zip(wholes, ys, norms, strict=True):
+    for whole, there, y, norm in zip(wholes, told, ys, norms, strict=True):
         if norm < (1 - CLIPPED) * max(norms):
-            above, below = above + whole @ y, below + (whole**2).sum(1)
+            above, below = above + there * (whole @ y), below + there * (whole**2).sum(1)
     factor = np.divide(above, below, out=factor, where=below > 0)
     scaled = [factor[:, None] * whole for whole in wholes]
     least = np.full(len(c), np.inf)
@@ -122,16 +122,21 @@ def clipped_with_others(windows: list[Readings], ys: list[Array]) -> Fits:
     """x + c ∇entropy, each window shortened by a factor of its own.
 
     The norm is of other parameters too, a critic's, which nobody showed. The largest factor is
-    told; a formula is itself where some window was not clipped.
+    told, all of one sign; a formula is itself where some window was not clipped. Where all have
+    one norm it is that.
     """
     c, (left, most) = _share(windows, ys), np.zeros((2, len(windows[0].x)))
     if len(windows) < 2 or any(w.basis is None for w in windows):  # any factor would do
         return left + np.inf, most, c, np.nan
-    for whole, factor, told, y in zip(*_multiples(windows, ys, c), ys, strict=True):
+    wholes, factors, told = _multiples(windows, ys, c)
+    sign = np.sign(np.sum(factors, axis=0))
+    for whole, factor, there, y in zip(wholes, factors, told, ys, strict=True):
         off = ((whole * factor[:, None] - y) ** 2).sum(1)
-        left += np.where((factor > 0) | ~told, off, np.inf)
-        most = np.maximum(most, factor)
-    return left, most, c * most, np.nan
+        left += np.where((factor * sign > 0) | ~there, off, np.inf)
+        most = np.maximum(most, factor * sign)
+    norms = [float(np.linalg.norm(y)) for y in ys]
+    clip = max(norms) if min(norms) >= (1 - CLIPPED) * max(norms) else np.nan
+    return left, sign * most, c * sign * most, clip
 
 
 FITS = plain, with_entropy, times, fitted, clipped, clipped_with_others

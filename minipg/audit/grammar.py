@@ -42,6 +42,9 @@ class Formula(NamedTuple):
         return " | ".join(part for part in told if part)
 
 
+NOTHING = Formula("nothing", "", "", "", "", ())  # whose gradient is 0: what stands beside is all
+
+
 class Part(NamedTuple):
     """An ingredient of a window: its name, its numbers (L,), its pitfalls."""
 

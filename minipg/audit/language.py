@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minipg.audit.grammar import Formula, Part
+from minipg.audit.grammar import NOTHING, Formula, Part
 from minipg.validate import Array, check_finite, check_shape, floats
+
+MOST_LOG = 300  # of π_ref/π, whose square is to be a number
 
 
 class Responses(NamedTuple):
@@ -34,7 +36,8 @@ class Responses(NamedTuple):
 
 
 def checked(responses: Responses) -> Responses:
-    """The same as arrays; ValueError for shapes that do not fit, NaN, and lengths below 1."""
+    """The same as arrays; ValueError for shapes that do not fit, NaN, lengths below 1, and
+    π_ref/π that is no number."""
     returns, lengths, prompt, log_ratio = (floats(x) for x in responses)
     for name, x in (("returns", returns), ("lengths", lengths), ("prompt", prompt)):
         check_shape(name, x, (len(returns),))
@@ -44,6 +47,9 @@ def checked(responses: Responses) -> Responses:
     if log_ratio.size:
         check_shape("log_ratio", log_ratio, (int(lengths.sum()),))
         check_finite("log_ratio", log_ratio)
+        if (least := float(log_ratio.min())) < -MOST_LOG:
+            raise ValueError(f"log_ratio: expected at least −{MOST_LOG}, where k3 is a number, got "
+                             f"{least:g}")  # fmt: skip
     groups = np.unique(prompt, return_inverse=True)[1]
     return Responses(returns, lengths.astype(int), groups, log_ratio)
 
@@ -140,4 +146,4 @@ def formulas(responses: Responses) -> tuple[list[Formula], Array]:
         summed = "" if x.pitfalls else x.name
         names.append(Formula(summed, "", normalised, "", f.name, x.pitfalls + f.pitfalls))
         rows.append(np.repeat(x.values * f.values, r.lengths))
-    return names, np.array(rows)
+    return [*names, NOTHING], np.array([*rows, np.zeros(r.rows)])

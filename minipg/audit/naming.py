@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minipg.audit.fits import CLIPPED, FITS, fitted
-from minipg.audit.grammar import Formula
+from minipg.audit.grammar import NOTHING, Formula
 from minipg.audit.readings import Library, Readings
 from minipg.validate import Array, check_finite, check_shape, floats
 
@@ -91,7 +91,9 @@ class Named(NamedTuple):
             return (f"none of {self.compared} formulas (the nearest, often wrong, is off by "
                     f"{self.residual:.2g}: {self.nearest}{beyond})")  # fmt: skip
         parts = [self.words(self.readings[0])]
-        if abs(self.factor - 1) > (1e-3 if self.single else 1e-6) and not self.hidden:
+        if self.hidden:
+            parts += ["its sign reversed"] * bool(self.factor < 0 and np.isfinite(self.clipped))
+        elif not _is_1(self.factor, self.residual):
             parts.append(f"times {self.factor:.6g}")
         if self.readings[0].added:
             parts.append(f"β = {-self.entropy:.6g}")
@@ -119,9 +121,12 @@ def compared(
         check_finite("gradient", g)
         ys.append(g if one.basis is None else one.basis.T @ g)
         outside += 0.0 if one.basis is None else float(((g - one.basis @ ys[-1]) ** 2).sum())
-    size = float(np.sqrt(sum(float(y @ y) for y in ys) + outside))
+    with np.errstate(over="ignore"):
+        size = float(np.sqrt(sum(float(y @ y) for y in ys) + outside))
     if not size:
         raise ValueError("gradient: expected some that is not 0")
+    if not np.isfinite(size):
+        raise ValueError("gradient: expected some whose squares are numbers, got larger ones")
     return ys, outside, size
 
 
@@ -152,9 +157,15 @@ def on_grid(known: Library, gradients: Sequence[Array]) -> Named:
     return Named((), *multiples, np.inf, off, known.names[k], len(left), False, beyond)
 
 
+def _is_1(factor: Array | float, residual: float) -> Array:
+    """Whether it is none, to what the residual leaves open."""
+    return np.asarray(np.abs(np.subtract(factor, 1)) <= max(1e-6, MUCH * residual))
+
+
 def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array,
             clip: float, every: bool) -> Named | None:  # fmt: skip
     """The readings of least residual, if it is rounding and all others are far off."""
+    residual = np.where(np.isnan(residual), np.inf, residual)
     best = int(np.argmin(residual))
     least = float(residual[best])
     single = least > EXACT
@@ -166,11 +177,12 @@ def _chosen(names: list[Formula], residual: Array, factor: Array, entropy: Array
         unclear = least > SURE and any(names[k].but_epsilon not in known for k in near)
         if least > SINGLE or unclear:
             return None
-    itself = np.abs(factor - 1) <= (1e-3 if single else 1e-6)  # no factor at all comes first
+    itself = _is_1(factor, least)  # no factor at all comes first
     order = sorted(fits, key=lambda k: (not itself[k], len(names[k].pitfalls), len(str(names[k]))))
     k = order[0]
-    share = float(entropy[k] / factor[k]) if entropy[k] else 0.0
+    share = float(entropy[k] / factor[k]) if entropy[k] and factor[k] else 0.0
     hidden = every and not (np.isnan(clip) and itself[k])  # then some window was left as it is
     chosen = tuple(names[i] for i in order if hidden or itself[i] == itself[k])
+    chosen = (NOTHING,) if NOTHING in chosen else chosen  # the rest is rounding
     return Named(chosen, float(factor[k]), share, clip, least, names[best], len(names), single,
                  hidden=hidden)  # fmt: skip

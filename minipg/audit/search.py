@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from minipg.audit.endings import deltas
-from minipg.audit.fits import Fit, clipped, fitted
+from minipg.audit.fits import Fit, clipped, clipped_with_others, fitted
 from minipg.audit.grammar import Formula, normalisations, reductions
 from minipg.audit.language import Responses, kl_terms
-from minipg.audit.naming import EXACT, MUCH, SINGLE, Named, compared, on_grid
+from minipg.audit.naming import EXACT, MUCH, SURE, Named, compared, on_grid
 from minipg.audit.readings import Library, library, projected
 from minipg.audit.resets import Seen, ways_to_see
 from minipg.audit.window import Window
@@ -20,7 +20,8 @@ from minipg.validate import Array
 
 FAMILIES = 10  # of the nearest formulas, so many are searched with each way to fit
 BETWEEN = 0.12, 0.25, 0.37, 0.65  # λ: by these too families are found
-ROUNDED = 1e-5  # so near to few digits λ is those, if they fit
+EPSILON = 1e-3  # relative: so much another ε may leave
+FEW = 1e-5  # so near to few digits λ is those, if they fit
 LAMBDA = re.compile(r"λ = [\d.e+-]+")
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -29,12 +30,12 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
     """The formula of which these are the values, with as little beside it as fits.
 
     gradients: of what is maximised, one a window of the library. Where nothing of the library
-    fits, λ is searched for in (0, 1), and what is found is compared as all else is. ValueError for
-    shapes that do not fit, NaN, and zeros alone. Of responses with a log_ratio the same with a KL
-    term, its coefficient fitted.
+    fits to SURE, λ is searched for in (0, 1), and what is found is compared as all else is; it
+    counts where it is nearer by MUCH. ValueError for shapes that do not fit, NaN, and zeros alone.
+    Of responses with a log_ratio the same with a KL term, its coefficient fitted.
     """
     named = on_grid(known, gradients)
-    if named.readings:
+    if named.readings and named.residual <= SURE:
         return named
     if not all(isinstance(probe.window, Window) for probe in known.probes):
         return _with_kl(known, gradients, named)
@@ -45,9 +46,9 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
         fit += [got] if got.readings else []
         if got.readings and got.residual <= EXACT:
             break
-    if not fit:
+    least = min((got.residual for got in fit), default=np.inf)  # the first is the roundest
+    if named.readings and named.residual <= max(EXACT, MUCH * least) or not fit:
         return named
-    least = min(got.residual for got in fit)  # the first is the roundest
     best = next(got for got in fit if got.residual <= max(EXACT, MUCH * least))
     return best._replace(compared=named.compared)
 
@@ -68,7 +69,10 @@ def _with_kl(known: Library, gradients: Sequence[Array], without: Named) -> Name
     if not found:
         return without._replace(compared=tried)
     best = min(found, key=lambda named: named.residual)
-    near = [named for named in found if named.residual <= max(EXACT, 4 * best.residual)]
+    if without.readings and without.residual <= max(EXACT, MUCH * best.residual):
+        return without._replace(compared=tried)
+    near = [named for named in found if named.residual <= max(EXACT, MUCH * best.residual)]
+    near.sort(key=lambda named: not named.readings[0].added.endswith(named.readings[0].reduced))
     readings = tuple(reading for named in near for reading in named.readings)
     return near[0]._replace(readings=readings, compared=tried)
 
@@ -79,32 +83,34 @@ def _found(known: Library, ys: list[Array]) -> Iterator[float]:
     ways = [ways_to_see(probe.window) for probe in half.probes if isinstance(probe.window, Window)]
     tried: set[float] = set()
     both = known, library(known.probes, known.gamma, BETWEEN)
-    for fit in (fitted, clipped):
+    for fit in (fitted, clipped, clipped_with_others):
         left = np.concatenate([fit(one.windows, ys)[0] for one in both])
         names = [name for one in both for name in one.names]
         nearest: dict[tuple[str, ...], dict[str, Formula]] = {}  # of each family by its ε
         for k in np.argsort(left):
             name = names[k]
             if LAMBDA.search(name.summed):
-                family = name._replace(summed=LAMBDA.sub("λ", name.summed)).but_epsilon
+                summed = LAMBDA.sub("λ", name.summed)
+                told = "" if fit is clipped_with_others else name.reduced  # hidden by such factors
+                family = name._replace(summed=summed, reduced=told).but_epsilon
                 nearest.setdefault(family, {}).setdefault(name.normalised, name)
             if len(nearest) == FAMILIES:
                 break
-        for name in (name for by_epsilon in nearest.values() for name in by_epsilon.values()):
-            if (lam := _best(half, ways, name, ys[::2], fit)) is None:
-                continue
-            near = (round(lam, digits) for digits in (2, 3, 4))
-            for some in (next((x for x in near if abs(x - lam) < ROUNDED), lam), lam):
-                if 0 < some < 1 and some not in tried:
-                    tried.add(some)
-                    yield some
+        for by_epsilon in nearest.values():
+            for name in by_epsilon.values():
+                if (lam := _best(half, ways, name, ys[::2], fit)) is None:
+                    break  # nor will it with another ε
+                near = (round(lam, digits) for digits in (2, 3, 4))
+                for some in (next((x for x in near if abs(x - lam) < FEW), lam), lam):
+                    if 0 < some < 1 and some not in tried:
+                        tried.add(some)
+                        yield some
 
 
 def _best(
     known: Library, ways: list[list[Seen]], formula: Formula, ys: list[Array], fit: Fit
 ) -> float | None:
-    """λ by golden sections of the residual, V-shaped where it vanishes; None where it does not."""
-
+    """λ by golden sections of the residual, V-shaped where it vanishes; None once it will not."""
     said = [_of_lambda(known, ways[i], i, formula) for i in range(len(known.windows))]
 
     def off(lam: float) -> float:
@@ -112,8 +118,7 @@ def _best(
         return float(np.sqrt(max(fit(windows, ys)[0][0], 0)))
 
     low, high, size = 0.0, 1.0, float(np.linalg.norm(np.concatenate(ys)))
-    near = float(LAMBDA.findall(formula.summed)[0][4:])
-    first = off(near)
+    most = max(off(low), off(high))
     a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     fa, fb = off(a), off(b)
     for step in range(64):
@@ -125,11 +130,9 @@ def _best(
             low, a, fa = a, b, fb
             b = low + GOLDEN * (high - low)
             fb = off(b)
-        if step == 9 and min(fa, fb) > 0.3 * first and not low <= near <= high:  # of 0.01 by now
+        if step == 12 and min(fa, fb) > 0.02 * most:  # within 0.003 of its least
             return None
-        if step == 19 and min(fa, fb) > 0.03 * first:  # of 0.0001
-            return None
-    return (low + high) / 2 if min(fa, fb) <= SINGLE * size else None
+    return (low + high) / 2 if min(fa, fb) <= EPSILON * size else None
 
 
 def _of_lambda(

@@ -13,11 +13,15 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("npg", "CartPole-v1"): {"steps": 98_000},
     ("trpo", "CartPole-v1"): {
         "steps": 98_000,
-        "num_envs": 32,
+        "num_envs": 40,
+        "hidden": (16,),
+        "gamma": 0.98,
+        "n_steps": 48,
+        "delta": 0.02,
         "cg_iterations": 5,
         "damping": 0.03,
         "critic_minibatch": 256,
-        "critic_learning_rate": 0.03,
+        "critic_learning_rate": 0.04,
         "critic_epochs": 3,
     },
     ("ppo", "CartPole-v1"): {
