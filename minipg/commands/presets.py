@@ -12,7 +12,7 @@ _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("npg", "CartPole-v1"): {"steps": 98_000},
     ("trpo", "CartPole-v1"): {
-        "steps": 98_000,
+        "steps": 96_000,
         "num_envs": 40,
         "hidden": (16,),
         "gamma": 0.98,
