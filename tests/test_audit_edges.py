@@ -31,6 +31,10 @@ def gradients(coefficients, factor=1.0, entropy=0.0, clip=np.inf, more=0.0, own=
     (gradients(NORMALISED, -1, 0.02, 1e-3), "mean over steps | its sign reversed | -0.02 ∇entropy"),
     (gradients(GAE, -1, own=OWN), "times a factor of each window's own, here -1 at most"),
     (gradients(NORMALISED, clip=0.05, more=1e-6), "norm clipped at 0.05, of every window"),
+    (gradients(NORMALISED, clip=0.6), "dropped | mean over steps | norm clipped at 0.6"),
+    (gradients(NORMALISED, clip=0.5, more=1e-6, dtype="f4"), "over steps | norm clipped at 0.5"),
+    (gradients(NORMALISED, -2, clip=0.9),  # those of four rows alone are not: −2/4 summed, too
+     "γ^t dropped | summed | times -0.5 | norm clipped at 0.9"),
     (gradients(nothing, entropy=0.3), "nothing | +0.3 ∇entropy"),
     (gradients(nothing, entropy=0.3, dtype="f4"), "nothing | +0.3 ∇entropy"),
     (gradients(GAE, 1.0005, dtype="f4"), "GAE λ = 0.95 | summed | times 1.0005"),

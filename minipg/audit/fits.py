@@ -93,19 +93,14 @@ def _multiples(
 def clipped(windows: list[Readings], ys: list[Array]) -> Fits:
     """A multiple of x + c ∇entropy, shortened to the largest norm that was seen if it is longer.
 
-    Which multiple, the windows say that are shorter; where there is none, the largest will do, of
-    which the sign alone is known. By the norm, or as PyTorch does by the norm + 1e-6.
+    Which multiple, the windows say that are not, whose own is the largest; where there is none, its
+    sign alone is known. By the norm, or as PyTorch does by the norm + 1e-6.
     """
     norms = [float(np.linalg.norm(y)) for y in ys]
     c = _share(windows, ys)
-    wholes, factors, told = _multiples(windows, ys, c)
+    wholes, factors, _ = _multiples(windows, ys, c)
     largest = np.argmax(np.abs(factors), axis=0)
     factor = np.take_along_axis(np.array(factors), largest[None], 0)[0]
-    above, below = np.zeros((2, len(c)))
-    for whole, there, y, norm in zip(wholes, told, ys, norms, strict=True):
-        if norm < (1 - CLIPPED) * max(norms):
-            above, below = above + there * (whole @ y), below + there * (whole**2).sum(1)
-    factor = np.divide(above, below, out=factor, where=below > 0)
     scaled = [factor[:, None] * whole for whole in wholes]
     least = np.full(len(c), np.inf)
     for more in (0.0, 1e-6):
