@@ -41,10 +41,11 @@ def identify(known: Library, gradients: Sequence[Array]) -> Named:
         return _with_kl(known, gradients, named)
     ys, _, _ = compared(known.windows, gradients)
     fit = []
-    for lam in _found(known, ys):
-        got = on_grid(library(known.probes, known.gamma, (lam,)), gradients)
-        fit += [got] if got.readings else []
-        if got.readings and got.residual <= EXACT:
+    for alike in _found(known, ys):
+        for lam in alike:
+            got = on_grid(library(known.probes, known.gamma, (lam,)), gradients)
+            fit += [got] if got.readings else []
+        if any(got.residual <= SURE for got in fit):
             break
     least = min((got.residual for got in fit), default=np.inf)  # the first is the roundest
     if named.readings and named.residual <= max(EXACT, MUCH * least) or not fit:
@@ -77,15 +78,15 @@ def _with_kl(known: Library, gradients: Sequence[Array], without: Named) -> Name
     return near[0]._replace(readings=readings, compared=tried)
 
 
-def _found(known: Library, ys: list[Array]) -> Iterator[float]:
-    """Values of λ worth a comparison: each family's best, and what it may be a rounding of."""
+def _found(known: Library, ys: list[Array]) -> Iterator[list[float]]:
+    """Values of λ worth a comparison: what each family's best may be a rounding of, and itself."""
     half = known._replace(windows=known.windows[::2], probes=known.probes[::2])  # are enough
     ways = [ways_to_see(probe.window) for probe in half.probes if isinstance(probe.window, Window)]
     tried: set[float] = set()
-    both = known, library(known.probes, known.gamma, BETWEEN)
+    grids = known, library(known.probes, known.gamma, BETWEEN)
     for fit in (fitted, clipped, clipped_with_others):
-        left = np.concatenate([fit(one.windows, ys)[0] for one in both])
-        names = [name for one in both for name in one.names]
+        left = np.concatenate([fit(one.windows, ys)[0] for one in grids])
+        names = [name for one in grids for name in one.names]
         nearest: dict[tuple[str, ...], dict[str, Formula]] = {}  # of each family by its ε
         for k in np.argsort(left):
             name = names[k]
@@ -101,10 +102,9 @@ def _found(known: Library, ys: list[Array]) -> Iterator[float]:
                 if (lam := _best(half, ways, name, ys[::2], fit)) is None:
                     break  # nor will it with another ε
                 near = (round(lam, digits) for digits in (2, 3, 4))
-                for some in (next((x for x in near if abs(x - lam) < FEW), lam), lam):
-                    if 0 < some < 1 and some not in tried:
-                        tried.add(some)
-                        yield some
+                both = next((x for x in near if abs(x - lam) < FEW), lam), lam
+                yield [x for x in dict.fromkeys(both) if 0 < x < 1 and x not in tried]
+                tried.update(both)
 
 
 def _best(
