@@ -22,7 +22,7 @@ from minipg.validate import Array
 
 SECONDS_BETWEEN_WRITES = 1.0  # at least
 SHARE_OF_WRITES = 0.05  # of the time, about
-CHUNK = 1 << 20
+CHUNK = 1 << 14  # bytes copied at a time
 
 
 def check_new(folder: Path, shown: Path) -> None:
