@@ -1,6 +1,6 @@
 """Whole algorithms: steps a second against the raw environment and the peers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +27,7 @@ SAME = {  # the peers' hyperparameters, rl-baselines3-zoo's and their defaults, 
     ("ppo", "HalfCheetah-v5"): DEEP + "--minibatch 64 --epochs 10 --critic-minibatch 64",
     ("trpo", "HalfCheetah-v5"): DEEP + "--damping 0.1 --cg-iterations 15 --critic-minibatch 128",
 }
+IN_PYTHON = ("actor_critic", "ppo", "trpo")
 ITERATIONS = {"ppo": 4, "actor_critic": 50, "trpo": 2}  # a round, about a second of a peer's
 
 
@@ -77,17 +78,24 @@ def raw_piece(env_id: str, num_envs: int) -> Callable[[], int]:
 def environments(
     peers: ModuleType | None, numbers: Sequence[int] = (8, 32, 256), rounds: int = 7
 ) -> list[Row]:
-    """Every algorithm with its preset but for the number of environments, against the raw rate."""
+    """Every algorithm with its preset but for the number of environments, against the raw rate.
+
+    On CartPole-v1 vectorised; where `step` is Python by three, LunarLander-v3 (Box2D) with peers.
+    """
+    places: list[tuple[str, int, Collection[str]]]
+    places = [("CartPole-v1", n, ALGORITHMS) for n in numbers]
+    places += [(env_id, 16, IN_PYTHON)
+               for env_id in ("Acrobot-v1", *["LunarLander-v3"] * bool(peers))]  # fmt: skip
     rows = []
-    for n in numbers:
-        pieces = {"raw": raw_piece("CartPole-v1", n)}
-        pieces |= {name: training_piece(name, "CartPole-v1", f"--num-envs {n}")
-                   for name in ALGORITHMS}  # fmt: skip
-        rates, case = interleave_rates(f"environments × {n}", pieces, rounds), f"CartPole-v1 × {n}"
+    for env_id, n, names in places:
+        case = f"{env_id} × {n}"
+        pieces = {"raw": raw_piece(env_id, n)}
+        pieces |= {name: training_piece(name, env_id, f"--num-envs {n}") for name in names}
+        rates = interleave_rates(f"environments, {case}", pieces, rounds)
         rows += [Row("environments", f"steps/s, {name}", case, rate, "1/s")
                  for name, rate in rates.items()]  # fmt: skip
         rows += [Row("environments", f"share of raw, {name}", case, rates[name] / rates["raw"], "×")
-                 for name in ALGORITHMS]  # fmt: skip
+                 for name in names]  # fmt: skip
     return rows
 
 
