@@ -27,6 +27,10 @@ class LoopSettings(Checked):
     lam: float = option(0.95, "λ of GAE, in [0, 1]", 0, 1)
     n_steps: int = option(64, "steps of each game an iteration", 1)
 
+    def at(self, left: float) -> "LoopSettings":
+        """The options of an iteration, a share `left` of the steps before it: these."""
+        return self
+
 
 @dataclass(frozen=True)
 class AdamSettings(LoopSettings):
@@ -102,6 +106,7 @@ def learn(
     phi, phi_state, env_steps = start.phi, start.phi_state, start.env_steps
     stream, steps = start.stream or start_stream(envs, theta, rng), check_count("steps", steps)
     while env_steps < steps:
+        now = settings.at(1 - env_steps / steps)
         batch, stream = collect(envs, policy, theta, rng, settings.n_steps, stream)
         env_steps += batch.rewards.size
         if not batch.num_steps:  # nothing but resets
@@ -113,10 +118,10 @@ def learn(
             normalize(adv, batch.valid)[batch.valid],
         )  # fmt: skip
         before = policy.eta(theta, samples.obs)
-        theta, state, figures = update(policy, theta, samples, settings, state, rng)
+        theta, state, figures = update(policy, theta, samples, now, state, rng)
         check_finite("parameters after the step", theta)
         target = (values + adv)[batch.valid]
-        phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, settings, rng)
+        phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, now, rng)
         eta = policy.eta(theta, samples.obs)
         episodes, mean_return, mean_length = recent_returns(envs)
         yield (

@@ -119,7 +119,7 @@ ATTRIBUTES = {  # all that changes in a layer; a layer that is not here is reset
     _WRAPPERS + "stateful_observation.NormalizeObservation": (
         "obs_rms.mean", "obs_rms.var", "obs_rms.count",
     ),
-    _WRAPPERS + "stateful_reward.NormalizeReward": (
+    "minipg.experience.scaling.NormalizeReward": (
         "return_rms.mean", "return_rms.var", "return_rms.count", "accumulated_reward",
         "_prev_dones",
     ),
