@@ -90,6 +90,8 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("trpo", "Hopper-v5"): {**_TRPO, "initial_std": 0.4},
     ("ppo", "Hopper-v5"): _PPO,
+    ("trpo", "Walker2d-v5"): {**_TRPO, "initial_std": 0.4},
+    ("ppo", "Walker2d-v5"): _PPO,
     ("trpo", "HalfCheetah-v5"): {**_TRPO, "initial_std": 0.4},
     ("ppo", "HalfCheetah-v5"): {**_PPO, "initial_std": 0.4},
     ("trpo", "InvertedPendulum-v5"): _TRPO,
