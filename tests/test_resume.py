@@ -157,7 +157,7 @@ def cart_pole(lqr):
 ENVIRONMENTS = [tabular, linear_quadratic, cart_pole]
 METHODS = [
     ("reinforce", {}), ("cem", {"population": 4, "elite": 2}), ("npg", {}), ("trpo", {}),
-    ("ppo", {"minibatch": 8, "epochs": 2}), ("acktr", {}), ("actor_critic", {}),
+    ("ppo", {"minibatch": 8, "epochs": 2, "decay": True}), ("acktr", {}), ("actor_critic", {}),
     ("actor_critic", {"critic": "compatible", "optimiser": "rmsprop"}),
     ("actor_critic", {"critic": "q", "optimiser": "sgd"}), ("actor_critic", {"shared": True}),
 ]  # fmt: skip

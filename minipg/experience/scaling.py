@@ -9,7 +9,7 @@ from minipg.validate import Array
 
 
 class NormalizeReward(gym.wrappers.vector.NormalizeReward):
-    """Gymnasium's, but for when an episode's return begins anew: after every end, and then only.
+    """Gymnasium's, but for when a return begins anew: at the reset after an end, of either kind.
 
     Gymnasium 1.4 under next-step autoreset drops the return at a termination *before* the last
     reward is added, which then leaks into the next episode, and never drops it at a truncation.
@@ -22,8 +22,7 @@ class NormalizeReward(gym.wrappers.vector.NormalizeReward):
         returns = self.gamma * self.accumulated_reward + reward
         if played.any():
             self.return_rms.update(returns[played])
-        ended = terminated | truncated
-        self.accumulated_reward = np.where(ended | ~played, 0, returns)
-        self._prev_dones = ended.astype(np.float32)
+        self.accumulated_reward = np.where(played, returns, 0)  # a reset begins a new one
+        self._prev_dones = (terminated | truncated).astype(np.float32)
         scale = np.sqrt(self.return_rms.var + self.epsilon)
         return obs, reward / scale, terminated, truncated, info

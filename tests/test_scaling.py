@@ -1,0 +1,94 @@
+"""Rewards scaled by the deviation of the discounted return; step sizes that fall."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from strategies import mdps
+
+from minipg.algorithms import ppo
+from minipg.algorithms.loop import learn
+from minipg.experience.environments import adapt, make_envs
+from minipg.experience.scaling import NormalizeReward
+from minipg.policies.build import softmax_policy
+from minipg.problems.mdp_env import TabularVectorEnv
+
+
+@given(mdps(), st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 4), st.floats(0, 1))
+def test_the_return_of_each_episode_counts_once_and_nothing_leaks(mdp, seed, copies, limit, gamma):
+    """Against plain lists: every step's Σ γ^(t−k) r_k of its own episode, however that ends."""
+    raw = TabularVectorEnv(mdp, copies, max_episode_steps=limit)
+    envs, rng = NormalizeReward(raw, gamma), np.random.default_rng(seed)
+    played, original = [], raw.step
+
+    def step(actions):
+        played.append(original(actions))
+        return played[-1]
+
+    raw.step = step
+    envs.reset(seed=seed)
+    current, over = [[] for _ in range(copies)], [False] * copies
+    returns = [np.zeros(0)]
+    for _ in range(12):
+        actions = rng.integers(mdp.num_actions, size=copies)
+        scaled = envs.step(actions)[1]
+        _, rewards, terminated, truncated, _ = played[-1]
+        for b in range(copies):
+            if over[b]:  # a reset: no step of an episode
+                current[b], over[b] = [], False
+                continue
+            current[b].append(rewards[b])
+            discounts = gamma ** np.arange(len(current[b]))[::-1]
+            returns.append([np.dot(discounts, current[b])])
+            over[b] = bool(terminated[b] or truncated[b])
+        every, few = np.concatenate(returns), 1e-4  # the weight of the wrapper's first guess, 0 ± 1
+        mean = every.sum() / (len(every) + few)
+        square = (few + (every**2).sum()) / (len(every) + few)
+        expected = rewards / np.sqrt(square - mean**2 + envs.epsilon)
+        np.testing.assert_allclose(scaled, expected, rtol=1e-6, atol=1e-6 * abs(mean))
+
+
+def test_gymnasiums_own_leaks():
+    """The last reward of an episode is there still when the next begins: why this one is ours."""
+
+    class Once(gym.Env):
+        observation_space, action_space = gym.spaces.Box(0, 1, (1,)), gym.spaces.Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed)
+            return np.zeros(1, np.float32), {}
+
+        def step(self, action):
+            return np.zeros(1, np.float32), 1.0, True, False, {}
+
+    def after(kind):
+        envs = kind(adapt(gym.vector.SyncVectorEnv([Once])), 0.5)
+        envs.reset(seed=0)
+        for _ in range(2):  # an episode of one step, its reset
+            envs.step(np.zeros(1, int))
+        return float(envs.accumulated_reward[0])
+
+    assert (after(NormalizeReward), after(gym.wrappers.vector.NormalizeReward)) == (0, 1)
+
+
+@pytest.mark.parametrize("decay", [False, True])
+def test_ppos_learning_rates_fall_to_0_with_the_steps_or_do_not(decay):
+    """E47 both, in proportion to the steps that are left before the iteration."""
+    envs = make_envs("CartPole-v1", 2)
+    policy, rng = softmax_policy(4, 2), np.random.default_rng(0)
+    theta, seen = policy.init(rng, 1.0), []
+
+    def update(policy, theta, samples, settings, state, rng):
+        seen.append(settings.learning_rate)
+        return theta, state, {}
+
+    def refit(critic, phi, state, obs, target, settings, rng):
+        seen.append(settings.critic_learning_rate)
+        return phi, state
+
+    settings = ppo.Settings(n_steps=5, learning_rate=0.5, critic_learning_rate=2.0, decay=decay)
+    records = [record for _, record in learn(envs, policy, theta, settings, 40, rng, update,
+                                             refit=refit)]  # fmt: skip
+    left = np.array([1, 3 / 4, 1 / 2, 1 / 4]) if decay else np.ones(4)
+    assert [record["env_steps"] for record in records] == [10, 20, 30, 40]
+    np.testing.assert_allclose(seen, np.column_stack([0.5 * left, 2 * left]).ravel())
