@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minipg.commands import cli
-from minipg.commands.options import ALGORITHMS, json_object, parse, settings_of, words_of
+from minipg.commands.options import ALGORITHMS, json_object, parse, run_name, settings_of, words_of
 from minipg.commands.workers import executor, run_all, why
 from minipg.files import write_whole
 
@@ -30,13 +30,24 @@ EXAMPLES = """
     --space '{"decay": [true, false], "num_envs,n_steps": [[2, 1024], [16, 128]]}'"""
 
 
+def check(space: dict[str, Any]) -> None:
+    """ValueError unless every entry is a list of values, of "a,b" of lists of two."""
+    for names, values in space.items():
+        count = names.count(",") + 1
+        fits = isinstance(values, list) and values
+        if fits and count > 1:
+            fits = all(isinstance(value, list) and len(value) == count for value in values)
+        if not fits:
+            each = f"lists of {count} values" if count > 1 else "values"
+            raise ValueError(f"--space: expected a list of {each} for {names}, got {values}")
+
+
 def draw(space: dict[str, list[Any]], rng: np.random.Generator) -> dict[str, Any]:
     """Of each entry a value; an entry of several options, "a,b", has a list for each value."""
     found: dict[str, Any] = {}
     for names, values in space.items():
         value = values[rng.integers(len(values))]
-        several = "," in names
-        found |= zip(names.split(","), value if several else [value], strict=True)
+        found |= zip(names.split(","), value if "," in names else [value], strict=True)
     return found
 
 
@@ -57,51 +68,50 @@ def numbers(count: int) -> list[int]:
     return found
 
 
+def run_of(args: argparse.Namespace, options: dict[str, Any], rung: int, index: int
+           ) -> argparse.Namespace:  # fmt: skip
+    """minipg train's options of a configuration in a rung; ValueError for one out of its range."""
+    words = words_of({**options, "steps": int(SHARES[rung] * args.steps)})
+    run = parse([args.algorithm, args.env, *words, f"--seed={FIRST_SEED + rung}"])
+    settings_of(run)
+    run.out = args.out.absolute() / f"{run_name(run)}-{index}"
+    return run
+
+
+def line_of(run: argparse.Namespace, options: dict[str, Any], result: Any) -> dict[str, Any]:
+    """What the log keeps of a run that is finished or failed."""
+    line = {"algorithm": run.algorithm, "env": run.env, "seed": run.seed, "options": options}
+    if not isinstance(result, dict):
+        return {**line, "failed": why(result)}
+    return line | {key: result[key] for key in ("env_steps", "seconds", "mean_return", "stderr")}
+
+
 def command(args: argparse.Namespace) -> int:
     """Run the rungs, a JSON line a run, then the best configuration and what it cost; 0."""
-    for names, values in args.space.items():
-        if not isinstance(values, list) or not values:
-            raise ValueError(f"--space: expected a list of values of {names}, got {values}")
+    check(args.space)
     wide = configurations(args.space, args.configs)
+    left, lines = list(range(len(wide))), list[dict[str, Any]]()
     cost = sum(n * share * args.steps for n, share in zip(numbers(len(wide)), SHARES, strict=True))
-    print(f"{len(wide)} configurations, {cost:,.0f} steps in all", file=sys.stderr)
     if cost > MOST_STEPS:
         raise ValueError(f"--configs, --steps: expected at most {MOST_STEPS:,} steps in all, got "
                          f"{cost:,.0f}")  # fmt: skip
-    lines: list[dict[str, Any]] = []
-    left = list(enumerate(wide))
+    for index in left:
+        run_of(args, wide[index], 0, index)
+    print(f"{len(wide)} configurations, {cost:,.0f} steps in all", file=sys.stderr)
+    log = args.out / f"{args.algorithm}-{args.env.replace('/', '-')}.jsonl"
     with executor(args) as pool:
-        for rung, share in enumerate(SHARES):
-            runs = {}
-            for index, options in left:
-                words = words_of({**options, "steps": int(share * args.steps)})
-                run = parse([args.algorithm, args.env, *words, f"--seed={FIRST_SEED + rung}"])
-                settings_of(run)
-                env = args.env.replace("/", "-")
-                run.out = args.out.absolute() / f"{args.algorithm}-{env}-{rung}-{index}"
-                runs[index] = run
+        for rung, number in enumerate(numbers(len(wide))):
+            runs = {index: run_of(args, wide[index], rung, index) for index in left[:number]}
             results = run_all(pool, list(runs.values()))
-            scores = {}
-            for index, run in runs.items():
-                result = results[run.out]
-                line = {"algorithm": args.algorithm, "env": args.env, "rung": rung,
-                        "seed": run.seed, "options": wide[index]}  # fmt: skip
-                if isinstance(result, dict):
-                    line |= {k: result[k] for k in ("env_steps", "seconds", "mean_return",
-                                                    "stderr")}  # fmt: skip
-                else:
-                    line["failed"] = why(result)
-                lines.append(line)
-                scores[index] = line.get("mean_return", -math.inf)
-            best = sorted(scores, key=lambda index: -scores[index])
-            left = [(index, wide[index]) for index in best[: math.ceil(KEPT * len(best))]]
+            new = {i: line_of(run, wide[i], results[run.out]) for i, run in runs.items()}
+            lines += new.values()
             text = "".join(json.dumps(line) + "\n" for line in lines)
-            log = args.out / f"{args.algorithm}-{args.env.replace('/', '-')}.jsonl"
             write_whole(log, lambda file, text=text: file.write(text.encode()))
-    steps, seconds = (sum(line.get(k, 0) for line in lines) for k in ("env_steps", "seconds"))
-    for index in best:
+            left = sorted(new, key=lambda index: -new[index].get("mean_return", -math.inf))
+    steps, seconds = (sum(line.get(key, 0) for line in lines) for key in ("env_steps", "seconds"))
+    for index in left:
         words = " ".join(words_of(wide[index])) or "the preset"
-        print(f"{scores[index]:10.1f}  {words}")
+        print(f"{new[index].get('mean_return', math.nan):10.1f}  {words}")
     print(f"{len(lines)} runs, {steps:,} steps, {seconds:.0f} s; {log}", file=sys.stderr)
     return 0
 
