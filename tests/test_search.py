@@ -63,7 +63,10 @@ def test_the_best_third_goes_on_and_a_repeated_command_runs_nothing_again(
         (["--steps", "9000000"], "--configs, --steps: expected at most 8,000,000 steps in all"),
         (["--space", '{"lam": 3}'], "--space: expected a list of values for lam, got 3"),
         (["--space", '{"lam": [3]}'], "--lam"),
-        (["--space", '{"lam,gamma": [[0.5, 0.9], [0.5]]}'], "--space: expected a list of lists of 2 values for lam,gamma"),
+        (
+            ["--space", '{"lam,gamma": [[0.5, 0.9], [0.5]]}'],
+            "--space: expected a list of lists of 2 values for lam,gamma",
+        ),
         (["--space", '{"speed": [3]}'], "--speed"),
     ],
 )
