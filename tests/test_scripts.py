@@ -60,7 +60,7 @@ def test_train_leaves_a_whole_run_folder(tmp_path, capsys):
     ]  # fmt: skip
     result = json.loads((out / "result.json").read_text())
     assert list(result) == ["algorithm", "env", "seed", "env_steps", "seconds", "episodes",
-                            "mean_return", "stderr", "threshold"]  # fmt: skip
+                            "mean_return", "stderr", "exact_return", "threshold"]  # fmt: skip
     assert result["threshold"] == 475
     assert result["episodes"] == 100
     rows = read_csv(out)

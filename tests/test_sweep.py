@@ -1,5 +1,6 @@
 """Many runs side by side: each folder is run by one at a time, to its end, whatever happens."""
 
+import argparse
 import contextlib
 import fcntl
 import json
@@ -77,7 +78,7 @@ def test_a_sweep_is_its_runs_and_repeating_it_runs_only_what_is_missing(tmp_path
     results = [json.loads((f / "result.json").read_text()) for f in folders]
     means = [result["mean_return"] for result in results]
     shown = [say.rounded(mean, x["stderr"]) for mean, x in zip(means, results, strict=True)]
-    middle = say.rounded(sum(means) / 3, statistics.stdev(means) / 3**0.5)
+    middle = say.plus_minus(sum(means) / 3, statistics.stdev(means) / 3**0.5)
     assert capsys.readouterr().out.splitlines() == [
         "| algorithm, environment (steps) | threshold | seed 0 | seed 1 | seed 2 "
         "| interquartile mean |",
@@ -155,9 +156,31 @@ def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
     *_, one, two, three = sweep.table([
         [row[0], OSError(), *row[1:]], [OSError()] * 6, [last, *[OSError()] * 5], [none] * 6,
     ]).splitlines()  # fmt: skip
-    assert one == "| ppo Own-v0 (1,004) | none | 0.90 | failed | 0.2 | 1.6 | 0.800 | 900 | 1.1 |"
+    assert (
+        one == "| ppo Own-v0 (1,004) | none | 0.90 | failed | 0.2 | 1.6 | 0.800 | 900 | 1.1 ± 0.3 |"
+    )
     assert two == "| npg Own-v0 (5) | 7.5 | 7.25" + " | failed" * 5 + " | 7.25 |"
     assert three == "| cem Own-v0 (5) | 7.5" + " | –" * 7 + " |"
+
+
+def test_what_has_a_table_is_told_exactly(tmp_path, capsys, threads):
+    """In the run's own line and in the sweep's table, whose mean is of the exact ones."""
+    assert sweep.main(["ppo", "--env", "FrozenLake-v1", "--seeds", "2", "--out", str(tmp_path),
+                       "--", "--steps", "2000"]) == 0  # fmt: skip
+    results = [json.loads((tmp_path / f"ppo-FrozenLake-v1-{seed}" / "result.json").read_text())
+               for seed in range(2)]  # fmt: skip
+    exact = [result["exact_return"] for result in results]
+    for result in results:  # a false alarm in 16,000 runs
+        assert 0 < abs(result["exact_return"] - result["mean_return"]) < 4 * result["stderr"] + 0.01
+    assert exact[0] != exact[1]
+    *_, row = capsys.readouterr().out.splitlines()
+    middle = say.plus_minus(sum(exact) / 2, statistics.stdev(exact) / 2**0.5)
+    assert row == (f"| ppo FrozenLake-v1 (2,048) | 0.7 | {exact[0]:.4g} | {exact[1]:.4g} | "
+                   f"{middle} |")  # fmt: skip
+    args = argparse.Namespace(algorithm="ppo", env="FrozenLake-v1", seed=0, until=None)
+    told = say.summary(args, {**results[0], "mean_return": 0.9})
+    assert told.endswith(f"; exactly {exact[0]:.6g}, by the environment's table; threshold 0.7, "
+                         "not reached")  # fmt: skip
 
 
 def test_the_progress_bar_counts_the_steps_that_are_written(tmp_path):

@@ -40,7 +40,8 @@ def summary(args: argparse.Namespace, result: dict[str, Any]) -> str:
         text += f"; --until {args.until:g} {'reached' if stopped else 'not reached before the end'}"
     if not result["episodes"]:
         return f"{text}\nno evaluation"
-    mean = result["mean_return"]
+    mean, exact = result["mean_return"], result["exact_return"]
+    exactly = f"; exactly {exact:.6g}, by the environment's table" if exact is not None else ""
     return (f"{text}\nmean return {plus_minus(mean, result['stderr'])} (standard error) of "
-            f"{result['episodes']} fresh episodes; threshold "
-            f"{verdict(result['threshold'], mean)}")  # fmt: skip
+            f"{result['episodes']} fresh episodes{exactly}; threshold "
+            f"{verdict(result['threshold'], mean if exact is None else exact)}")  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from minipg.commands import cli
 from minipg.commands.environments import check, check_time_limit, environments
 from minipg.commands.options import ALGORITHMS, parse, run_name, settings_of
-from minipg.commands.say import rounded
+from minipg.commands.say import plus_minus, rounded
 from minipg.commands.workers import executor, run_all, why
 
 EXAMPLES = """
@@ -48,8 +48,14 @@ def runs_of(args: argparse.Namespace, more: list[str]) -> list[list[argparse.Nam
     return rows
 
 
+def mean_return(result: dict[str, Any]) -> float:
+    """The exact one where the environment has a table, else that of the fresh episodes."""
+    exact = result.get("exact_return")  # earlier runs have none
+    return float(result["mean_return"] if exact is None else exact)
+
+
 def middle(results: list[dict[str, Any]]) -> str:
-    """The interquartile mean of what was evaluated, to the digits of its standard error.
+    """The interquartile mean of what was evaluated ± its standard error.
 
     That is the deviation of the winsorised means over (1 − 2 share cut off) √n: Tukey &
     McLaughlin 1963. Of one run it is the run's own.
@@ -58,17 +64,21 @@ def middle(results: list[dict[str, Any]]) -> str:
     n, cut = len(evaluated), len(evaluated) // 4
     if n < 2:
         return cell(*evaluated or results[:1])
-    means = np.sort([result["mean_return"] for result in evaluated])
+    means = np.sort(list(map(mean_return, evaluated)))
     half = means[cut : n - cut]
     error = np.clip(means, half[0], half[-1]).std(ddof=1) / (1 - 2 * cut / n) / np.sqrt(n)
-    return rounded(half.mean(), error)
+    return plus_minus(half.mean(), error)
 
 
 def cell(result: Any) -> str:
-    """A mean return, to the digits of its standard error."""
+    """A mean return, to the digits of its standard error; an exact one to four."""
     if not isinstance(result, dict):
         return "failed"
-    return rounded(result["mean_return"], result["stderr"]) if result["episodes"] else "–"
+    if not result["episodes"]:
+        return "–"
+    if result.get("exact_return") is not None:
+        return f"{result['exact_return']:.4g}"
+    return rounded(result["mean_return"], result["stderr"])
 
 
 def table(rows: list[list[Any]]) -> str:
@@ -101,7 +111,8 @@ def command(args: argparse.Namespace, more: list[str]) -> int:
             failed.setdefault(why(result), []).append(folder.name)
     if any(isinstance(result, dict) for result in results.values()):
         print(table([[results[run.out] for run in row] for row in rows]))
-        print("mean return of fresh episodes at the end, to the digits of its standard error",
+        print("mean return of fresh episodes at the end, to the digits of its standard error, or "
+              "exactly, by the environment's table; interquartile mean ± its standard error",
               file=sys.stderr)  # fmt: skip
     for reason, names in failed.items():
         print(f"minipg sweep: failed: {', '.join(names)}: {reason}", file=sys.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Discrete
 
 from minipg.algorithms.state import State, environment_state, restore_environments
 from minipg.commands import cli, progress, runs, writer
@@ -24,12 +25,23 @@ from minipg.commands.options import ALGORITHMS, VERSIONS, described, parse, run_
 from minipg.commands.resume import check_start, interrupted, note
 from minipg.commands.say import summary
 from minipg.commands.until import Goal, iterations
+from minipg.experience.environments import Envs
 from minipg.policies.build import absorb_normalization
+from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy
 from minipg.problems.faults import abandon
 from minipg.validate import Array
 
 LENGTHS = "learning_rate", "delta", "std"  # what an algorithm calls how far it steps
+
+
+def truth(args: argparse.Namespace, envs: Envs, policy: Policy, theta: Array) -> float | None:
+    """The exact mean return, where the environment has a table."""
+    if not isinstance(envs.unwrapped.single_observation_space, Discrete):
+        return None
+    from minipg.commands.exactly import exact_return  # SciPy's sparse matrices: slow to import
+
+    return exact_return(args, policy, theta)
 
 
 def train(
@@ -127,11 +139,12 @@ def train(
         log.write()
         seconds = time.perf_counter() - began
         envs.close()
+        learned = load_policy(folder / "parameters.npz")
+        returns = evaluate(args, *learned, args.evaluation_episodes, quiet)
         result = {
             "algorithm": args.algorithm, "env": args.env, "seed": args.seed,
-            "env_steps": state.env_steps, "seconds": round(seconds, 3),
-            **figures(evaluate(args, *load_policy(folder / "parameters.npz"),
-                               args.evaluation_episodes, quiet)),
+            "env_steps": state.env_steps, "seconds": round(seconds, 3), **figures(returns),
+            "exact_return": truth(args, envs, *learned) if len(returns) else None,
             "threshold": threshold,
         }  # fmt: skip
         writer.write_json(folder / "result.json", result)

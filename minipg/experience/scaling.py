@@ -20,9 +20,10 @@ class NormalizeReward(gym.wrappers.vector.NormalizeReward):
         obs, reward, terminated, truncated, info = self.env.step(actions)
         played = ~self._prev_dones.astype(bool)
         returns = self.gamma * self.accumulated_reward + reward
+        statistics: Any = self.return_rms
         if played.any():
-            self.return_rms.update(returns[played])
+            statistics.update(returns[played])
         self.accumulated_reward = np.where(played, returns, 0)  # a reset begins a new one
         self._prev_dones = (terminated | truncated).astype(np.float32)
-        scale = np.sqrt(self.return_rms.var + self.epsilon)
+        scale = np.sqrt(statistics.var + self.epsilon)
         return obs, reward / scale, terminated, truncated, info
