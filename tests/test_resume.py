@@ -683,14 +683,16 @@ def figures(run):
     return [row.rsplit(",", 1)[0] for row in (run / "progress.csv").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("algorithm", train.ALGORITHMS)
+@pytest.mark.parametrize(
+    ("algorithm", "more"), [*((name, []) for name in train.ALGORITHMS), ("ppo", ["--decay"])]
+)
 def test_a_finished_run_goes_on_and_is_the_longer_one_unless_it_says_so(
-    tmp_path, capsys, algorithm
+    tmp_path, capsys, algorithm, more
 ):
     """Twice: said of just those algorithms where the longer run's iterations are others."""
     short, long = tmp_path / "short", tmp_path / "long"
-    finish(short, algorithm, 300)
-    finish(long, algorithm, 1500)
+    finish(short, algorithm, 300, *more)
+    finish(long, algorithm, 1500, *more)
     begin = figures(short)
     same_begin = begin == figures(long)[: len(begin)]
     capsys.readouterr()

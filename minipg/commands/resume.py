@@ -15,6 +15,7 @@ from minipg.validate import check_choice
 ANNEALED = {  # what falls to 0 as --steps are played
     "reinforce": ("learning_rate",),
     "actor_critic": ("learning_rate", "critic_learning_rate"),
+    "ppo": ("learning_rate", "critic_learning_rate"),  # with --decay
     "cem": ("extra_std",),
 }
 
@@ -62,7 +63,7 @@ def interrupted(
         done = saved["state"].env_steps
         if steps <= done:
             raise ValueError(f"--steps: expected more than the {done} that are done, got {steps}")
-        names = ANNEALED.get(args.algorithm, ())
+        names = ANNEALED.get(args.algorithm, ()) if getattr(args, "decay", True) else ()
         if names and steps != args.steps:
             falls = f"{' and '.join(names)} {'fall' if names[1:] else 'falls'}"
             note(f"not the run that --steps {steps} would have been from its begin: {falls} to 0 "
