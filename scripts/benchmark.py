@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 from tqdm import tqdm
 
-from bench import acting, kernels, processes, scaling, shell, solving, training
+from bench import acting, kernels, learning, processes, scaling, shell, solving, training
 from bench.timing import Row
 from minipg.commands import cli, writer
 from minipg.commands.options import VERSIONS
@@ -39,7 +39,9 @@ SECTIONS = {
     "same": training.same_settings,
     "threshold": solving.threshold,
     "shell": shell.shell,
+    "learning": learning.learning,
 }
+LONG = ("learning",)  # hours: only where it is asked for
 HOLDS, FAILS = "#0072B2", "#D55E00"  # Okabe & Ito: told apart by any eye, and dark against light
 
 
@@ -139,7 +141,7 @@ def command(args: argparse.Namespace) -> int:
     print(f"{processor()}, {blas()}, one thread")
     keep_freed_memory()
     rows: list[Row] = []
-    for name in tqdm(args.only or list(SECTIONS), desc="sections"):
+    for name in tqdm(args.only or [x for x in SECTIONS if x not in LONG], desc="sections"):
         part = SECTIONS[name](peers)
         rows += part
         tqdm.write("\n".join([f"{name}: {(SECTIONS[name].__doc__ or '').splitlines()[0]}",
@@ -157,7 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     """0, whatever holds; 2 for a mistake."""
     parser = cli.Parser(prog="benchmark", description="How fast, in one run on one thread.")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="NAME",
-                        help=f"sections: {', '.join(SECTIONS)} (all)")  # fmt: skip
+                        help=f"sections: {', '.join(SECTIONS)} (all but {LONG[0]})")  # fmt: skip
     parser.add_argument("--peers", action="store_true",
                         help="also what scripts/peers.txt names")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures")

@@ -27,6 +27,8 @@ TINY = {
     "widest": {"rounds": 1, "words": "--num-envs 2 --n-steps 64 --steps 4000", "level": -2000},
     "same": {"iterations": {"actor_critic": 1}, "rounds": 1},
     "threshold": {"seeds": 1, "words": "--num-envs 4 --n-steps 64 --steps 2000", "level": 1},
+    "learning": {"seeds": 2, "steps": 200, "cases": [("ppo", "CartPole-v1"),
+                                                     ("trpo", "CartPole-v1")]},
 }  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def test_each_section(name, quick):
     check_rows(name, benchmark.SECTIONS[name](None, **TINY[name]))
 
 
-@pytest.mark.parametrize("name", ["kernels", "gae", "act", "same", "threshold"])
+@pytest.mark.parametrize("name", ["kernels", "gae", "act", "same", "threshold", "learning"])
 def test_each_section_with_peers(name, quick, peers):
     check_rows(name, benchmark.SECTIONS[name](peers, **TINY[name]))
 

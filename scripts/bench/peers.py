@@ -4,6 +4,7 @@ Needs scripts/peers.txt. The formulas in PyTorch are torch_kernels'.
 """
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from sb3_contrib import TRPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import VecNormalize
 
 from bench.timing import Piece
 from bench.torch_kernels import kernels as kernels, torch_pieces as torch_pieces
@@ -33,6 +36,14 @@ ZOO: dict[str, tuple[type, int, int, dict[str, Any]]] = {  # class, environments
     "trpo": (TRPO, 2, 100_000, {
         "n_steps": 512, "batch_size": 512, "cg_damping": 0.001, "gae_lambda": 0.98, "gamma": 0.99,
         "learning_rate": 0.001, "n_critic_updates": 20}),
+}  # fmt: skip
+
+# PPO: SB3's defaults, which are the paper's. TRPO: the zoo's *-v4, whose HalfCheetah has a target.
+MUJOCO: dict[str, tuple[type, int, dict[str, Any]]] = {
+    "ppo": (sb3.PPO, 1, {}),
+    "trpo": (TRPO, 2, {
+        "n_steps": 1024, "batch_size": 128, "gamma": 0.99, "gae_lambda": 0.95, "cg_max_steps": 25,
+        "cg_damping": 0.1, "n_critic_updates": 20, "learning_rate": 0.001}),
 }  # fmt: skip
 
 
@@ -99,3 +110,19 @@ def reach(algorithm: str, seed: int, watch: Watch) -> None:
     trained = model(algorithm, seed)
     watch.start()
     trained.learn(ZOO[algorithm][2], callback=Stop(watch))
+
+
+def learned(algorithm: str, env_id: str, seed: int, steps: int) -> tuple[float, float]:
+    """Mean return of 100 fresh episodes, actions drawn, and seconds of training; observations and
+    rewards normalised."""
+    kind, envs, options = MUJOCO[algorithm]
+    if (algorithm, env_id) == ("trpo", "HalfCheetah-v5"):
+        options = {**options, "target_kl": 0.04}
+    scaled = VecNormalize(make_vec_env(env_id, envs, seed=seed), gamma=0.99)
+    trained = kind("MlpPolicy", scaled, seed=seed, device="cpu", **options)
+    began = perf_counter()
+    trained.learn(steps)
+    seconds = perf_counter() - began
+    scaled.training = scaled.norm_reward = False
+    mean, _ = evaluate_policy(trained, scaled, 100, deterministic=False)
+    return float(mean), seconds
