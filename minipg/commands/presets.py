@@ -106,7 +106,13 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "decay": True,
     },
     ("trpo", "HalfCheetah-v5"): {**_TRPO, "initial_std": 0.4},
-    ("ppo", "HalfCheetah-v5"): {**_PPO, "initial_std": 0.4},
+    ("ppo", "HalfCheetah-v5"): {
+        **_PPO,
+        "lam": 0.9,
+        "learning_rate": 0.0005,
+        "decay": True,
+        "initial_std": 0.4,
+    },
     ("trpo", "InvertedPendulum-v5"): _TRPO,
     ("ppo", "InvertedPendulum-v5"): _PPO,
 }
