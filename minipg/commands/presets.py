@@ -9,6 +9,11 @@ _MUJOCO = {"steps": 1_000_000, "n_steps": 128, "hidden": (64, 64),
 _TRPO = {**_MUJOCO, "lam": 0.97}
 _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
+_TABLE = {"hidden": (), "num_envs": 64}  # observations are states: a number for each, no network
+_LANDER = {"steps": 500_000, "n_steps": 256, "hidden": (64, 64), "gamma": 0.999, "lam": 0.98,
+           "minibatch": 256, "critic_minibatch": 256, "learning_rate": 0.001, "decay": True,
+           "normalize_rewards": True}  # fmt: skip
+
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("npg", "CartPole-v1"): {"steps": 98_000},
     ("trpo", "CartPole-v1"): {
@@ -88,6 +93,76 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "elite": 6,
         "normalize_observations": True,
     },
+    ("cem", "MountainCar-v0"): {
+        "steps": 1_000_000,
+        "num_envs": 4,
+        "hidden": (8,),
+        "std": 5.0,
+        "extra_std": 1.0,
+        "population": 50,
+        "elite": 10,
+        "normalize_observations": True,
+    },
+    ("ppo", "FrozenLake-v1"): {
+        **_TABLE,
+        "steps": 300_000,
+        "gamma": 1.0,
+        "minibatch": 512,
+        "learning_rate": 0.02,
+    },
+    ("trpo", "FrozenLake8x8-v1"): {
+        **_TABLE,
+        "steps": 1_500_000,
+        "n_steps": 512,  # with fewer the first batches hold no success
+        "gamma": 1.0,
+        "delta": 0.05,
+        "damping": 0.01,
+        "critic_learning_rate": 0.03,
+        "critic_minibatch": 512,
+    },
+    ("ppo", "Taxi-v4"): {
+        **_TABLE,
+        "steps": 800_000,
+        "n_steps": 128,
+        "lam": 0.8,
+        "minibatch": 512,
+        "critic_minibatch": 512,
+        "learning_rate": 0.02,
+        "critic_learning_rate": 0.1,
+        "decay": True,
+    },
+    ("ppo", "CliffWalking-v1"): {
+        **_TABLE,
+        "steps": 300_000,
+        "max_episode_steps": 200,
+        "minibatch": 512,
+        "learning_rate": 0.02,
+    },
+    ("trpo", "CliffWalkingSlippery-v1"): {
+        **_TABLE,
+        "steps": 1_000_000,
+        "max_episode_steps": 200,
+        "n_steps": 128,
+        "gamma": 1.0,
+        "lam": 0.9,
+        "delta": 0.02,
+        "damping": 0.001,
+        "critic_learning_rate": 0.1,
+        "critic_minibatch": 512,
+        "normalize_rewards": True,
+    },
+    ("ppo", "Blackjack-v1"): {
+        "steps": 300_000,
+        "max_episode_steps": 30,
+        "num_envs": 64,
+        "gamma": 1.0,
+        "minibatch": 512,
+        "critic_minibatch": 512,
+        "learning_rate": 0.003,
+        "decay": True,
+    },
+    ("ppo", "LunarLander-v3"): _LANDER,
+    ("ppo", "LunarLanderContinuous-v3"): _LANDER,
     ("trpo", "Hopper-v5"): {**_TRPO, "initial_std": 0.4},
     ("ppo", "Hopper-v5"): {
         **_PPO,
