@@ -163,6 +163,16 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("ppo", "LunarLander-v3"): _LANDER,
     ("ppo", "LunarLanderContinuous-v3"): _LANDER,
+    ("ppo", "BipedalWalker-v3"): {
+        **_PPO,
+        "steps": 2_000_000,
+        "num_envs": 32,
+        "n_steps": 256,
+        "minibatch": 256,
+        "critic_minibatch": 256,
+        "learning_rate": 0.0005,
+        "decay": True,
+    },
     ("trpo", "Hopper-v5"): {**_TRPO, "initial_std": 0.4},
     ("ppo", "Hopper-v5"): {
         **_PPO,
