@@ -10,6 +10,7 @@ _TRPO = {**_MUJOCO, "lam": 0.97}
 _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 _TABLE = {"hidden": (), "num_envs": 64}  # observations are states: a number for each, no network
+_PPO_TABLE = {**_TABLE, "minibatch": 512, "learning_rate": 0.02}
 _LANDER = {"steps": 500_000, "n_steps": 256, "hidden": (64, 64), "gamma": 0.999, "lam": 0.98,
            "minibatch": 256, "critic_minibatch": 256, "learning_rate": 0.001, "decay": True,
            "normalize_rewards": True}  # fmt: skip
@@ -103,13 +104,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "elite": 10,
         "normalize_observations": True,
     },
-    ("ppo", "FrozenLake-v1"): {
-        **_TABLE,
-        "steps": 300_000,
-        "gamma": 1.0,
-        "minibatch": 512,
-        "learning_rate": 0.02,
-    },
+    ("ppo", "FrozenLake-v1"): {**_PPO_TABLE, "steps": 300_000, "gamma": 1.0},
     ("trpo", "FrozenLake8x8-v1"): {
         **_TABLE,
         "steps": 1_500_000,
@@ -121,23 +116,15 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "critic_minibatch": 512,
     },
     ("ppo", "Taxi-v4"): {
-        **_TABLE,
+        **_PPO_TABLE,
         "steps": 800_000,
         "n_steps": 128,
         "lam": 0.8,
-        "minibatch": 512,
         "critic_minibatch": 512,
-        "learning_rate": 0.02,
         "critic_learning_rate": 0.1,
         "decay": True,
     },
-    ("ppo", "CliffWalking-v1"): {
-        **_TABLE,
-        "steps": 300_000,
-        "max_episode_steps": 200,
-        "minibatch": 512,
-        "learning_rate": 0.02,
-    },
+    ("ppo", "CliffWalking-v1"): {**_PPO_TABLE, "steps": 300_000, "max_episode_steps": 200},
     ("trpo", "CliffWalkingSlippery-v1"): {
         **_TABLE,
         "steps": 1_000_000,
