@@ -166,7 +166,7 @@ def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
 def test_what_has_a_table_is_told_exactly(tmp_path, capsys, threads):
     """In the run's own line and in the sweep's table, whose mean is of the exact ones."""
     assert sweep.main(["ppo", "--env", "FrozenLake-v1", "--seeds", "2", "--out", str(tmp_path),
-                       "--", "--steps", "2000"]) == 0  # fmt: skip
+                       "--", "--steps", "4000"]) == 0  # fmt: skip
     results = [json.loads((tmp_path / f"ppo-FrozenLake-v1-{seed}" / "result.json").read_text())
                for seed in range(2)]  # fmt: skip
     exact = [result["exact_return"] for result in results]
@@ -175,7 +175,7 @@ def test_what_has_a_table_is_told_exactly(tmp_path, capsys, threads):
     assert exact[0] != exact[1]
     *_, row = capsys.readouterr().out.splitlines()
     middle = say.plus_minus(sum(exact) / 2, statistics.stdev(exact) / 2**0.5)
-    assert row == (f"| ppo FrozenLake-v1 (2,048) | 0.7 | {exact[0]:.4g} | {exact[1]:.4g} | "
+    assert row == (f"| ppo FrozenLake-v1 (4,096) | 0.7 | {exact[0]:.4g} | {exact[1]:.4g} | "
                    f"{middle} |")  # fmt: skip
     args = argparse.Namespace(algorithm="ppo", env="FrozenLake-v1", seed=0, until=None)
     told = say.summary(args, {**results[0], "mean_return": 0.9})
