@@ -81,6 +81,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("trpo", "Pendulum-v1"): {**_PENDULUM, "n_steps": 201},  # all begin together: a game, a reset
     ("ppo", "Pendulum-v1"): {
         **_PENDULUM,
+        "decay": True,
         "normalize_observations": True,
         "normalize_rewards": True,
     },
