@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Before NumPy is imported; processes that are started inherit it. What pins a kernel is taken out:
-# the processor's own is measured.
-os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-os.environ.pop("OPENBLAS_CORETYPE", None)
-os.environ.pop("OPENBLAS_L2_SIZE", None)
+if __name__ == "__main__":
+    # Before NumPy is imported; processes that are started inherit it. What pins a kernel is taken
+    # out: the processor's own is measured.
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    os.environ.pop("OPENBLAS_CORETYPE", None)
+    os.environ.pop("OPENBLAS_L2_SIZE", None)
 
 import numpy as np
 from threadpoolctl import threadpool_info
