@@ -156,7 +156,8 @@ def cart_pole(lqr):
 
 ENVIRONMENTS = [tabular, linear_quadratic, cart_pole]
 METHODS = [
-    ("reinforce", {}), ("cem", {"population": 4, "elite": 2}), ("npg", {}), ("trpo", {}),
+    ("reinforce", {}), ("cem", {"population": 4, "elite": 2}), ("npg", {}),
+    ("trpo", {"decay": True}),
     ("ppo", {"minibatch": 8, "epochs": 2, "decay": True}), ("acktr", {}), ("actor_critic", {}),
     ("actor_critic", {"critic": "compatible", "optimiser": "rmsprop"}),
     ("actor_critic", {"critic": "q", "optimiser": "sgd"}), ("actor_critic", {"shared": True}),
@@ -684,7 +685,11 @@ def figures(run):
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "more"), [*((name, []) for name in train.ALGORITHMS), ("ppo", ["--decay"])]
+    ("algorithm", "more"),
+    [
+        *((name, []) for name in train.ALGORITHMS),
+        *((name, ["--decay"]) for name in ("npg", "trpo", "ppo")),
+    ],
 )
 def test_a_finished_run_goes_on_and_is_the_longer_one_unless_it_says_so(
     tmp_path, capsys, algorithm, more
@@ -708,8 +713,10 @@ def test_a_finished_run_goes_on_and_is_the_longer_one_unless_it_says_so(
 @pytest.mark.parametrize("algorithm", train.ALGORITHMS)
 def test_what_is_said_to_fall_with_steps_is_all_that_does(tmp_path, algorithm):
     """With these settings at 0 the first iterations do not depend on the number of steps."""
-    names = resume.ANNEALED.get(algorithm, ())
-    still = [f"--{name.replace('_', '-')}=0" for name in names]
+    still = [f"--{name.replace('_', '-')}={1e-300 if name == 'delta' else 0}"
+             for name in resume.ANNEALED.get(algorithm, ())]  # fmt: skip
+    if algorithm in ("npg", "trpo", "ppo"):
+        still += ["--decay"]
     for steps in (300, 1500):
         finish(tmp_path / str(steps), algorithm, steps, *still)
     begin, long = figures(tmp_path / "300"), figures(tmp_path / "1500")

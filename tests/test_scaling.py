@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 from strategies import mdps
 
-from minipg.algorithms import ppo
+from minipg.algorithms import npg, ppo, trpo
 from minipg.algorithms.loop import learn
 from minipg.experience.environments import adapt, make_envs
 from minipg.experience.scaling import NormalizeReward
@@ -72,23 +72,28 @@ def test_gymnasiums_own_leaks():
 
 
 @pytest.mark.parametrize("decay", [False, True])
-def test_ppos_learning_rates_fall_to_0_with_the_steps_or_do_not(decay):
-    """E47 both, in proportion to the steps that are left before the iteration."""
+@pytest.mark.parametrize(("kind", "name", "power"), [
+    (ppo.Settings, "learning_rate", 1), (trpo.Settings, "delta", 2),
+    (npg.Settings, "delta", 2), (npg.Settings, "learning_rate", 1),
+])  # fmt: skip
+def test_steps_shorten_linearly_in_the_steps_or_do_not(kind, name, power, decay):
+    """E38, E47, by the share of the steps that is left before the iteration: Adam's and the
+    natural step of a length are proportional to the rate, that of a KL to √δ."""
     envs = make_envs("CartPole-v1", 2)
     policy, rng = softmax_policy(4, 2), np.random.default_rng(0)
     theta, seen = policy.init(rng, 1.0), []
 
     def update(policy, theta, samples, settings, state, rng):
-        seen.append(settings.learning_rate)
+        seen.append(getattr(settings, name))
         return theta, state, {}
 
     def refit(critic, phi, state, obs, target, settings, rng):
         seen.append(settings.critic_learning_rate)
         return phi, state
 
-    settings = ppo.Settings(n_steps=5, learning_rate=0.5, critic_learning_rate=2.0, decay=decay)
+    settings = kind(**{name: 0.5, "n_steps": 5, "critic_learning_rate": 2.0, "decay": decay})
     records = [record for _, record in learn(envs, policy, theta, settings, 40, rng, update,
                                              refit=refit)]  # fmt: skip
     left = np.array([1, 3 / 4, 1 / 2, 1 / 4]) if decay else np.ones(4)
     assert [record["env_steps"] for record in records] == [10, 20, 30, 40]
-    np.testing.assert_allclose(seen, np.column_stack([0.5 * left, 2 * left]).ravel())
+    np.testing.assert_allclose(seen, np.column_stack([0.5 * left**power, 2 * left]).ravel())

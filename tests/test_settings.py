@@ -12,7 +12,13 @@ from minipg.commands.options import ALGORITHMS
 from minipg.steps.kfac import Factors, average
 
 LOOP = {"gamma": 0.99, "lam": 0.95, "n_steps": 64}
-ADAM = {**LOOP, "critic_learning_rate": 0.003, "critic_epochs": 10, "critic_minibatch": 64}
+ADAM = {
+    **LOOP,
+    "critic_learning_rate": 0.003,
+    "critic_epochs": 10,
+    "critic_minibatch": 64,
+    "decay": False,
+}
 NATURAL = {**ADAM, "delta": 0.01, "solver": "cg", "cg_iterations": 10, "damping": 0.1}
 DEFAULTS = {
     reinforce: {"gamma": 0.99, "gamma_t": True, "baseline": "time", "learning_rate": 0.02},
@@ -22,7 +28,7 @@ DEFAULTS = {
     npg: {**NATURAL, "learning_rate": 0.0},
     trpo: NATURAL,
     ppo: {**ADAM, "clip": 0.2, "learning_rate": 0.001, "epochs": 10, "minibatch": 64,
-          "max_norm": 0.5, "decay": False, "target_kl": 0.0},
+          "max_norm": 0.5, "target_kl": 0.0},
     acktr: {**LOOP, "delta": 0.01, "damping": 0.01, "learning_rate": 0.3, "decay": 0.95,
             "critic_delta": 0.1, "critic_learning_rate": 1.0, "critic_epochs": 10},
     cem: {"population": 40, "elite": 8, "std": 1.0, "extra_std": 0.2},

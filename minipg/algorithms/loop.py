@@ -1,7 +1,7 @@
 """The loop of NPG, TRPO, PPO and ACKTR: play, GAE, the method's own update, refit the critic."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,11 +34,19 @@ class LoopSettings(Checked):
 
 @dataclass(frozen=True)
 class AdamSettings(LoopSettings):
-    """What NPG, TRPO and PPO add: their critic's Adam."""
+    """What NPG, TRPO and PPO add: their critic's Adam, and steps whose length may fall."""
 
     critic_learning_rate: float = option(0.003, "of the critic's Adam", 0)
     critic_epochs: int = option(10, "passes of the critic over a batch", 1)
     critic_minibatch: int = option(64, "samples of a step of the critic", 1)
+    decay: bool = option(False, "policy's and critic's steps shorten to 0, linearly in the steps")
+
+    def at(self, left: float) -> "AdamSettings":
+        """If so asked, steps `left` times as long, the share of the steps before the iteration:
+        the rates by it, δ by its square, since E38's step is proportional to √δ."""
+        falls = {"learning_rate": left, "critic_learning_rate": left, "delta": left**2}
+        now = {name: by * getattr(self, name) for name, by in falls.items() if hasattr(self, name)}
+        return replace(self, **now) if self.decay else self
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Proximal policy optimisation (E47): epochs of ascent on the clipped surrogate."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,20 +25,12 @@ class Settings(AdamSettings):
     epochs: int = option(10, "passes of the policy over a batch", 1)
     minibatch: int = option(64, "samples of a step", 1)
     max_norm: float = option(0.5, "gradients are shortened to this", 0)
-    decay: bool = option(False, "both learning rates fall to 0 with the steps")
     target_kl: float = option(0.0, "stop the epochs where the mean KL is above; 0: never", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.clip == 1:
             raise ValueError("clip: expected less than 1, where no ratio is too small, got 1")
-
-    def at(self, left: float) -> "Settings":
-        """Both learning rates by the share of the steps that is left, if they are to fall."""
-        if not self.decay:
-            return self
-        return replace(self, learning_rate=left * self.learning_rate,
-                       critic_learning_rate=left * self.critic_learning_rate)  # fmt: skip
 
 
 def update(

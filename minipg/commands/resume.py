@@ -15,7 +15,8 @@ from minipg.validate import check_choice
 ANNEALED = {  # what falls to 0 as --steps are played
     "reinforce": ("learning_rate",),
     "actor_critic": ("learning_rate", "critic_learning_rate"),
-    "ppo": ("learning_rate", "critic_learning_rate"),  # with --decay
+    **dict.fromkeys(("npg", "trpo"), ("delta", "critic_learning_rate")),  # with --decay
+    "ppo": ("learning_rate", "critic_learning_rate"),  # too
     "cem": ("extra_std",),
 }
 
