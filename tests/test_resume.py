@@ -724,6 +724,34 @@ def test_what_is_said_to_fall_with_steps_is_all_that_does(tmp_path, algorithm):
     assert begin == long[: len(begin)]
 
 
+def test_from_a_quarter_of_the_steps_on_the_policy_moves_only_by_its_own_steps(tmp_path):
+    """Statistics count a reset and the iterations begun before it; θ that rests acts the same."""
+    counts = []
+    for steps in (256, 512, 1024):  # of 4 games, 16 steps an iteration
+        run = tmp_path / str(steps)
+        finish(run, "ppo", steps, "--learning-rate", "0", "--normalize-observations")
+        (layer,) = [x for x in load_tree(run / "state.npz")["envs"] if "obs_rms.count" in x]
+        counts.append(round(float(layer["obs_rms.count"])))
+    assert counts == [4 + 64, 4 + 128, 4 + 256]
+    interrupt(
+        tmp_path / "cut",
+        [
+            "ppo",
+            *TO,
+            "--n-steps",
+            "16",
+            "--steps",
+            "1024",
+            "--learning-rate",
+            "0",
+            "--normalize-observations",
+        ],
+        4,
+    )
+    assert load_policy(tmp_path / "cut" / "parameters.npz")[1].tobytes() == load_policy(
+        tmp_path / "1024" / "parameters.npz")[1].tobytes()  # fmt: skip
+
+
 def test_what_falls_is_named(tmp_path, capsys):
     finish(tmp_path / "run", "actor_critic", 300)
     capsys.readouterr()
@@ -731,7 +759,7 @@ def test_what_falls_is_named(tmp_path, capsys):
     first, second, *_ = capsys.readouterr().err.splitlines()
     assert first == (
         "minipg train: not the run that --steps 600 would have been from its begin: learning_rate "
-        "and critic_learning_rate fall to 0 over --steps, till here over 300"
+        "and critic_learning_rate fall to 0 over --steps, till here 300"
     )
     assert "the defaults" not in second  # CartPole-v1 has a preset
     assert "--steps 600" in second

@@ -100,7 +100,7 @@ def parser(env: str | None = None, algorithm: str | None = None) -> cli.Parser:
         for option, text in (
             ("--state-dependent-std", "log σ of a Gaussian from the network, else parameters"),
             ("--rescale-actions", "map [-1, 1] onto the bounds of a Box"),
-            ("--normalize-observations", "by their running mean and deviation"),
+            ("--normalize-observations", "by mean and deviation over the first quarter of --steps"),
             ("--normalize-rewards", "by the running deviation of the discounted return"),
             ("--shared", "one network for policy and value (actor_critic)"),
         ):

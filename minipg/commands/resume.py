@@ -19,6 +19,7 @@ ANNEALED = {  # what falls to 0 as --steps are played
     "ppo": ("learning_rate", "critic_learning_rate"),  # too
     "cem": ("extra_std",),
 }
+OBSERVED = 1 / 4  # of --steps: what they show is what --normalize-observations normalises by
 
 
 def note(text: str) -> None:
@@ -65,10 +66,12 @@ def interrupted(
         if steps <= done:
             raise ValueError(f"--steps: expected more than the {done} that are done, got {steps}")
         names = ANNEALED.get(args.algorithm, ()) if getattr(args, "decay", True) else ()
-        if names and steps != args.steps:
-            falls = f"{' and '.join(names)} {'fall' if names[1:] else 'falls'}"
-            note(f"not the run that --steps {steps} would have been from its begin: {falls} to 0 "
-                 f"over --steps, till here over {args.steps}")  # fmt: skip
+        told = [f"{' and '.join(names)} {'fall' if names[1:] else 'falls'} to 0 over"] * bool(names)
+        if args.normalize_observations:
+            told += ["observations are normalised by the first quarter of"]
+        if told and steps != args.steps:
+            note(f"not the run that --steps {steps} would have been from its begin: "
+                 f"{', '.join(told)} --steps, till here {args.steps}")  # fmt: skip
         args.steps = steps
         if finished and args.until is not None:
             note(f"--until {args.until:g} was reached; from here without it")

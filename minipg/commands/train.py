@@ -22,7 +22,7 @@ from minipg.commands.evaluate import evaluate, figures
 from minipg.commands.failures import reason
 from minipg.commands.lock import hold
 from minipg.commands.options import ALGORITHMS, VERSIONS, described, parse, run_name
-from minipg.commands.resume import check_start, interrupted, note
+from minipg.commands.resume import OBSERVED, check_start, interrupted, note
 from minipg.commands.say import summary
 from minipg.commands.until import Goal, iterations
 from minipg.experience.environments import Envs
@@ -82,7 +82,13 @@ def train(
         std = np.sqrt(scaler.obs_rms.var + scaler.epsilon)
         return absorb_normalization(policy, theta, scaler.obs_rms.mean, std)
 
+    def settle(env_steps: int) -> None:
+        """Statistics stay once their share is played: drifting, they would move a θ that rests."""
+        if scaler is not None:
+            scaler.update_running_mean = env_steps < OBSERVED * args.steps
+
     def add(state: State, record: dict[str, Any]) -> None:
+        settle(state.env_steps)
         seconds = time.perf_counter() - began
         log.add({**record, "seconds": round(seconds, 3)}, on_raw_observations(state.theta),
                    state=state, rng=rng.bit_generator.state, envs=environment_state(envs),
@@ -106,6 +112,7 @@ def train(
     if saved is not None:
         log.lock, log.iterations = hold(folder), saved["iterations"]
     try:
+        settle(0 if saved is None else start.env_steps)
         theta = on_raw_observations(start if saved is None else start.theta)
         first = next(loop, None)  # what does not fit shows here, before anything is written
         if saved is not None:
