@@ -283,7 +283,8 @@ gym.register("Lake-v0", vector_entry_point=lake, max_episode_steps=20)
 
 @pytest.mark.parametrize(
     "words",
-    [PPO, [*PPO, "--normalize-observations", "--normalize-rewards", "--hidden", "3,2"],
+    [PPO, [*PPO, "--normalize-observations", "--normalize-rewards", "--hidden", "3,2",
+            "--n-steps", "64"],  # cut after a quarter of the steps
      ["actor_critic", "own_resume:LQR-v0", "--steps", "2000", "--no-normalize"],
      ["acktr", "own_resume:Lake-v0", "--steps", "5000", "--num-envs", "4"],
      ["reinforce", "Acrobot-v1", "--steps", "3000", "--num-envs", "2", "--max-episode-steps", "50"],
