@@ -1,5 +1,6 @@
 """Rewards scaled by the deviation of the discounted return; step sizes that fall."""
 
+import drift
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -97,3 +98,26 @@ def test_steps_shorten_linearly_in_the_steps_or_do_not(kind, name, power, decay)
     left = np.array([1, 3 / 4, 1 / 2, 1 / 4]) if decay else np.ones(4)
     assert [record["env_steps"] for record in records] == [10, 20, 30, 40]
     np.testing.assert_allclose(seen, np.column_stack([0.5 * left**power, 2 * left]).ravel())
+
+
+def test_a_policy_at_rest_is_moved_by_statistics_that_go_on_and_by_nothing_else(monkeypatch):
+    """scripts/drift.py: the play is by one θ, normalised by statistics that move, then stay."""
+    played, collect = [], drift.collect
+
+    def spy(envs, policy, theta, *more):
+        before = envs.obs_rms.mean.copy()
+        batch = collect(envs, policy, theta, *more)
+        played.append((theta, before, envs.obs_rms.mean.copy()))
+        return batch
+
+    monkeypatch.setattr(drift, "collect", spy)
+    words = "npg CartPole-v1 --normalize-observations --num-envs 2 --n-steps 30 --steps 600"
+    rows = list(drift.drift(words.split(), 120, 2, 50))
+    assert [row[:2] for row in rows] == [("before", 0), ("go on", 100), ("go on", 200),
+                                         ("of before", 300)]  # fmt: skip
+    thetas, before, after = map(np.array, zip(*played, strict=True))
+    assert (thetas == thetas[0]).all()
+    assert (before[1] == after[0]).all()
+    assert (after[:2] != before[:2]).any(1).all()
+    assert (before[2] == before[0]).all()
+    assert (after[2] == before[0]).all()
