@@ -179,6 +179,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         **_PPO,
         "num_envs": 8,
         "n_steps": 256,
+        "gamma": 0.995,
         "critic_learning_rate": 0.0003,
         "decay": True,
     },
