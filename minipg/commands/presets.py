@@ -7,7 +7,9 @@ _PENDULUM = {"steps": 300_000, "n_steps": 128, "hidden": (64, 64), "gamma": 0.95
 _MUJOCO = {"steps": 1_000_000, "n_steps": 128, "hidden": (64, 64),
            "critic_learning_rate": 0.001, "normalize_observations": True}  # fmt: skip
 _TRPO = {**_MUJOCO, "lam": 0.97}
-_TRPO_FALLING = {**_TRPO, "delta": 0.02, "cg_iterations": 25, "decay": True}
+_TRPO_DECAY = {**_TRPO, "delta": 0.02, "cg_iterations": 25, "decay": True}
+_TRPO_WALKING = {**_TRPO_DECAY, "num_envs": 4, "n_steps": 512, "critic_epochs": 20,
+                 "critic_minibatch": 128, "normalize_rewards": True}  # fmt: skip
 _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 _TABLE = {"hidden": (), "num_envs": 64}  # observations are states: a number for each, no network
@@ -166,15 +168,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "learning_rate": 0.0005,
         "decay": True,
     },
-    ("trpo", "Hopper-v5"): {
-        **_TRPO_FALLING,
-        "num_envs": 4,
-        "n_steps": 512,
-        "gamma": 0.995,
-        "critic_epochs": 20,
-        "critic_minibatch": 128,
-        "normalize_rewards": True,
-    },
+    ("trpo", "Hopper-v5"): {**_TRPO_WALKING, "gamma": 0.995},
     ("ppo", "Hopper-v5"): {
         **_PPO,
         "num_envs": 8,
@@ -183,7 +177,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "critic_learning_rate": 0.0003,
         "decay": True,
     },
-    ("trpo", "Walker2d-v5"): {**_TRPO, "initial_std": 0.4},
+    ("trpo", "Walker2d-v5"): {**_TRPO_WALKING, "lam": 0.95},
     ("ppo", "Walker2d-v5"): {
         **_PPO,
         "lam": 0.9,
@@ -192,7 +186,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "critic_learning_rate": 0.0003,
         "decay": True,
     },
-    ("trpo", "HalfCheetah-v5"): {**_TRPO_FALLING, "initial_std": 0.4},
+    ("trpo", "HalfCheetah-v5"): {**_TRPO_DECAY, "initial_std": 0.4},
     ("ppo", "HalfCheetah-v5"): {
         **_PPO,
         "lam": 0.9,
