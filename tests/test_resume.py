@@ -753,6 +753,17 @@ def test_from_a_quarter_of_the_steps_on_the_policy_moves_only_by_its_own_steps(t
         tmp_path / "1024" / "parameters.npz")[1].tobytes()  # fmt: skip
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["ppo", "CartPole-v1"], False), (["ppo", "FrozenLake-v1"], True),
+    (["reinforce", "FrozenLake-v1"], False),  # its batches begin with a reset
+])  # fmt: skip
+def test_episodes_that_begin_anew_are_told(tmp_path, capsys, words, said):
+    interrupt(tmp_path / "run", [*words, "--steps", "9000", "--num-envs", "4"], 1)
+    capsys.readouterr()
+    assert train.main(["--resume", str(tmp_path / "run")]) == 0
+    assert ("episodes in progress begin anew" in capsys.readouterr().err) == said
+
+
 def test_what_falls_is_named(tmp_path, capsys):
     finish(tmp_path / "run", "actor_critic", 300)
     capsys.readouterr()

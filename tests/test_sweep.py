@@ -109,6 +109,19 @@ def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
         check_whole(tmp_path / f"actor_critic-CartPole-v1-{seed}")
 
 
+def test_a_damaged_result_is_named_and_made_anew_once_it_is_gone(tmp_path, capsys, threads):
+    assert sweep.main(words(tmp_path, *SHORT, seeds=1)) == 0
+    table = capsys.readouterr().out
+    result = tmp_path / "actor_critic-CartPole-v1-0" / "result.json"
+    result.write_text("")
+    assert sweep.main(words(tmp_path, *SHORT, seeds=1)) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"of {result}: without that file the same command makes it anew" in last
+    result.unlink()
+    assert sweep.main(words(tmp_path, *SHORT, seeds=1)) == 0
+    assert capsys.readouterr().out == table
+
+
 def test_a_run_that_diverges_is_one_line_without_warnings(tmp_path, capsys, threads):
     """Warnings are errors here: the reason would be one."""
     assert sweep.main(words(tmp_path, *SHORT, "--learning-rate", "1e39", seeds=1)) == 1

@@ -43,6 +43,14 @@ def check_start(args: argparse.Namespace, policy: Policy, start: State) -> None:
                              "changed; train anew")  # fmt: skip
 
 
+def without_episodes(start: State, quiet: bool) -> State:
+    """The state whose episodes in progress begin anew; said where there are any."""
+    if start.stream is not None and not quiet:
+        note("the state of these environments cannot be put back: episodes in progress begin anew, "
+             "so what follows is not what the uninterrupted run would have done")  # fmt: skip
+    return start._replace(stream=None)
+
+
 def interrupted(
     folder: Path, steps: int | None = None
 ) -> tuple[argparse.Namespace, dict[str, Any]]:
@@ -57,7 +65,8 @@ def interrupted(
     words = [config["algorithm"], *words_of(config), f"--out={folder}"]
     args = parser(algorithm=config["algorithm"]).parse_args([*words, "--", str(config.get("env"))])
     if missing := sorted(set(vars(args)) - set(config)):
-        raise ValueError(f"{folder}: expected a run of this version, config.json lacks {missing}")
+        raise ValueError(f"{folder}: expected a run of this version, config.json lacks {missing}: "
+                         "train anew")  # fmt: skip
     saved = runs.read_checkpoint(folder)
     if saved["csv_bytes"]:  # what is not whole shows here, before anything is written
         runs.read_table(folder, saved["csv_bytes"])

@@ -23,7 +23,8 @@ LEAST = {"seed": 0, "num_envs": 1}
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json; ValueError if it is not there, or its environment's module is in the folder."""
     if not (folder / "config.json").exists():
-        raise ValueError(f"{folder}: expected a run folder of minipg train, it has no config.json")
+        has = "it has no config.json" if folder.exists() else "there is none"
+        raise ValueError(f"{folder}: expected a run folder of minipg train, {has}")
     try:
         config = json.loads((folder / "config.json").read_text())
         if not isinstance(config, dict):

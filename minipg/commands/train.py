@@ -22,7 +22,7 @@ from minipg.commands.evaluate import evaluate, figures
 from minipg.commands.failures import reason
 from minipg.commands.lock import hold
 from minipg.commands.options import ALGORITHMS, VERSIONS, described, parse, run_name
-from minipg.commands.resume import OBSERVED, check_start, interrupted, note
+from minipg.commands.resume import OBSERVED, check_start, interrupted, note, without_episodes
 from minipg.commands.say import summary
 from minipg.commands.until import Goal, iterations
 from minipg.experience.environments import Envs
@@ -68,7 +68,7 @@ def train(
         check_same(args.env, runs.read_config(folder).get("spaces"), envs)
         check_start(args, policy, start)
         if not restore_environments(envs, saved["envs"]):
-            start = start._replace(stream=None)
+            start = without_episodes(start, quiet)
     before = runs.read_returns(folder, saved) if saved and args.until is not None else []
     goal = Goal(args.algorithm, args.until, before)
     loop = iterations(
@@ -188,7 +188,8 @@ def main(argv: list[str] | None = None) -> int:
         resume = cli.Parser("minipg train --resume", "Go on with a run, by its folder's options.",
                             "\n  minipg train --resume first --steps 6e5",
                             "; all other options are the folder's",
-                            usage="minipg train --resume DIR [--steps N]")  # fmt: skip
+                            usage="minipg train --resume DIR [--steps N]",
+                            see="minipg train --help")  # fmt: skip
         resume.add_argument("--resume", type=Path, required=True, metavar="DIR", help="run folder")
         resume.add_argument("--steps", type=int, help="in all, in place of those of the folder; so "
                             "a finished run goes on, as the longer run would if nothing falls "

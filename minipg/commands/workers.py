@@ -48,7 +48,12 @@ def finish(run: argparse.Namespace) -> dict[str, Any]:
             raise ValueError(reason(error, "", [])) from error
         finally:
             os.close(lock)
-        result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+        path = folder / "result.json"
+        try:
+            result: dict[str, Any] = json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"expected a result, got {error!r:.100} of {path}: without that file "
+                             "the same command makes it anew") from error  # fmt: skip
         return result
 
 
