@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ import numpy as np
 
 from minipg.commands import cli
 from minipg.commands.options import ALGORITHMS, json_object, parse, run_name, settings_of, words_of
+from minipg.commands.sweep import mean_return
 from minipg.commands.workers import executor, run_all, why
 from minipg.files import write_whole
+from minipg.validate import check_count
 
 SHARES = (1 / 4, 1 / 2, 1)  # of the steps, a rung each
 KEPT = 1 / 3  # of the configurations, the best, from a rung to the next
 FIRST_SEED = 1000  # of the first rung
 MOST_STEPS = 8_000_000  # of a search
+OWN = "seed", "steps", "out", "env", "algorithm", "until", "evaluation_episodes"  # set by a search
 EXAMPLES = """
   python scripts/search.py ppo Hopper-v5 --steps 1e6 \\
     --space '{"decay": [true, false], "num_envs,n_steps": [[2, 1024], [16, 128]]}'"""
@@ -33,6 +37,8 @@ EXAMPLES = """
 def check(space: dict[str, Any]) -> None:
     """ValueError unless every entry is a list of values, of "a,b" of lists of two."""
     for names, values in space.items():
+        if taken := set(OWN) & set(names.split(",")):
+            raise ValueError(f"--space: expected options that a search leaves open, got {taken}")
         count = names.count(",") + 1
         fits = isinstance(values, list) and values
         if fits and count > 1:
@@ -68,13 +74,12 @@ def numbers(count: int) -> list[int]:
     return found
 
 
-def run_of(args: argparse.Namespace, options: dict[str, Any], rung: int, index: int
-           ) -> argparse.Namespace:  # fmt: skip
+def run_of(args: argparse.Namespace, options: dict[str, Any], rung: int) -> argparse.Namespace:
     """minipg train's options of a configuration in a rung; ValueError for one out of its range."""
     words = words_of({**options, "steps": int(SHARES[rung] * args.steps)})
     run = parse([args.algorithm, args.env, *words, f"--seed={FIRST_SEED + rung}"])
     settings_of(run)
-    run.out = args.out.absolute() / f"{run_name(run)}-{index}"
+    run.out = args.out.absolute() / f"{run_name(run)}-{zlib.crc32(' '.join(words).encode()):08x}"
     return run
 
 
@@ -83,35 +88,43 @@ def line_of(run: argparse.Namespace, options: dict[str, Any], result: Any) -> di
     line = {"algorithm": run.algorithm, "env": run.env, "seed": run.seed, "options": options}
     if not isinstance(result, dict):
         return {**line, "failed": why(result)}
-    return line | {key: result[key] for key in ("env_steps", "seconds", "mean_return", "stderr")}
+    line |= {key: result[key] for key in ("env_steps", "seconds", "stderr")}
+    return line | {"mean_return": mean_return(result)}  # exactly, where there is a table
 
 
 def command(args: argparse.Namespace) -> int:
     """Run the rungs, a JSON line a run, then the best configuration and what it cost; 0."""
     check(args.space)
+    for name, least in (("configs", 1), ("steps", 4), ("jobs", 1)):
+        check_count(f"--{name}", getattr(args, name), least)
     wide = configurations(args.space, args.configs)
     left, lines = list(range(len(wide))), list[dict[str, Any]]()
+    log = args.out / f"{args.algorithm}-{args.env.replace('/', '-')}.jsonl"
+    before = log.read_text().splitlines() if log.exists() else []
     cost = sum(n * share * args.steps for n, share in zip(numbers(len(wide)), SHARES, strict=True))
     if cost > MOST_STEPS:
         raise ValueError(f"--configs, --steps: expected at most {MOST_STEPS:,} steps in all, got "
                          f"{cost:,.0f}")  # fmt: skip
     for index in left:
-        run_of(args, wide[index], 0, index)
+        run_of(args, wide[index], 0)
     print(f"{len(wide)} configurations, {cost:,.0f} steps in all", file=sys.stderr)
-    log = args.out / f"{args.algorithm}-{args.env.replace('/', '-')}.jsonl"
     with executor(args) as pool:
         for rung, number in enumerate(numbers(len(wide))):
-            runs = {index: run_of(args, wide[index], rung, index) for index in left[:number]}
+            runs = {index: run_of(args, wide[index], rung) for index in left[:number]}
             results = run_all(pool, list(runs.values()))
             new = {i: line_of(run, wide[i], results[run.out]) for i, run in runs.items()}
             lines += new.values()
-            text = "".join(json.dumps(line) + "\n" for line in lines)
+            every = dict.fromkeys([*before, *map(json.dumps, lines)])  # each once
+            text = "".join(f"{line}\n" for line in every)
             write_whole(log, lambda file, text=text: file.write(text.encode()))
-            left = sorted(new, key=lambda index: -new[index].get("mean_return", -math.inf))
+            left = [index for index in new if "failed" not in new[index]]
+            if not left:
+                raise ValueError(f"every run failed: {lines[-1]['failed']}")
+            left.sort(key=lambda index: float(new[index]["mean_return"]), reverse=True)
     steps, seconds = (sum(line.get(key, 0) for line in lines) for key in ("env_steps", "seconds"))
     for index in left:
         words = " ".join(words_of(wide[index])) or "the preset"
-        print(f"{new[index].get('mean_return', math.nan):10.1f}  {words}")
+        print(f"{new[index]['mean_return']:10.1f}  {words}")
     print(f"{len(lines)} runs, {steps:,} steps, {seconds:.0f} s; {log}", file=sys.stderr)
     return 0
 

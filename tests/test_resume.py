@@ -562,6 +562,38 @@ def test_evaluate_says_the_exact_mean_where_a_table_knows_it(tmp_path, capsys, w
     assert told in capsys.readouterr().out
 
 
+def halved():
+    return gym.wrappers.TransformReward(gym.make("FrozenLake-v1"), lambda r: r / 2)
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "more"),
+    [(halved, []), ("gymnasium.envs.toy_text.taxi:TaxiEnv",
+                    ["--env-kwargs", '{"fickle_passenger": true}'])],
+    ids=["a wrapper", "the environment"],
+)  # fmt: skip
+def test_what_plays_otherwise_than_its_table_is_not_told_exactly(tmp_path, entry_point, more):
+    gym.register("Otherwise-v0", entry_point, max_episode_steps=20)
+    try:
+        run = tmp_path / "run"
+        words = ["npg", "Otherwise-v0", "--steps", "300", "--evaluation-episodes", "2", *more]
+        assert train.main([*words, "--out", str(run)]) == 0
+        assert json.loads((run / "result.json").read_text())["exact_return"] is None
+    finally:
+        gym.registry.pop("Otherwise-v0")
+
+
+@pytest.mark.parametrize(("words", "falls"), [
+    ([], "delta and critic_learning_rate"),
+    (["--learning-rate", "0.1"], "learning_rate and critic_learning_rate"),
+])  # fmt: skip
+def test_of_npg_what_is_used_is_said_to_fall(tmp_path, capsys, words, falls):
+    finish(tmp_path / "run", "npg", 300, "--decay", *words)
+    capsys.readouterr()
+    assert train.main(["--resume", str(tmp_path / "run"), "--steps", "600"]) == 0
+    assert f"begin: {falls} fall to 0 over --steps" in capsys.readouterr().err
+
+
 def test_evaluate_films_an_episode(tmp_path, painted, capsys):
     from PIL import Image
 

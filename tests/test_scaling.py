@@ -1,7 +1,6 @@
 """Rewards scaled by the deviation of the discounted return; step sizes that fall."""
 
 import drift
-import gymnasium as gym
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -9,7 +8,8 @@ from strategies import mdps
 
 from minipg.algorithms import npg, ppo, trpo
 from minipg.algorithms.loop import learn
-from minipg.experience.environments import adapt, make_envs
+from minipg.algorithms.state import environment_state, restore_environments
+from minipg.experience.environments import make_envs
 from minipg.experience.scaling import NormalizeReward
 from minipg.policies.build import softmax_policy
 from minipg.problems.mdp_env import TabularVectorEnv
@@ -49,27 +49,25 @@ def test_the_return_of_each_episode_counts_once_and_nothing_leaks(mdp, seed, cop
         np.testing.assert_allclose(scaled, expected, rtol=1e-6, atol=1e-6 * abs(mean))
 
 
-def test_gymnasiums_own_leaks():
-    """The last reward of an episode is there still when the next begins: why this one is ours."""
-
-    class Once(gym.Env):
-        observation_space, action_space = gym.spaces.Box(0, 1, (1,)), gym.spaces.Discrete(2)
-
-        def reset(self, *, seed=None, options=None):
-            super().reset(seed=seed)
-            return np.zeros(1, np.float32), {}
-
-        def step(self, action):
-            return np.zeros(1, np.float32), 1.0, True, False, {}
-
-    def after(kind):
-        envs = kind(adapt(gym.vector.SyncVectorEnv([Once])), 0.5)
+def test_a_reset_begins_every_return_anew():
+    envs = NormalizeReward(make_envs("CartPole-v1", 2), 0.5)
+    for _ in range(2):
         envs.reset(seed=0)
-        for _ in range(2):  # an episode of one step, its reset
-            envs.step(np.zeros(1, int))
-        return float(envs.accumulated_reward[0])
+        envs.step(np.zeros(2, int))
+        assert envs.accumulated_reward.tolist() == [1, 1]
 
-    assert (after(NormalizeReward), after(gym.wrappers.vector.NormalizeReward)) == (0, 1)
+
+def test_a_copy_of_its_state_scales_alike_also_where_an_episode_has_just_ended():
+    one, two = (NormalizeReward(make_envs("CartPole-v1", 3), 0.9) for _ in range(2))
+    one.reset(seed=0)
+    two.reset(seed=1)
+    ended = np.zeros(3, bool)
+    while not ended.any():
+        ended = one.step(np.ones(3, int))[2]
+    assert restore_environments(two, environment_state(one))
+    for _ in range(3):
+        first, second = one.step(np.ones(3, int))[1], two.step(np.ones(3, int))[1]
+        assert first.tolist() == second.tolist()
 
 
 @pytest.mark.parametrize("decay", [False, True])
@@ -78,7 +76,7 @@ def test_gymnasiums_own_leaks():
     (npg.Settings, "delta", 2), (npg.Settings, "learning_rate", 1),
 ])  # fmt: skip
 def test_steps_shorten_linearly_in_the_steps_or_do_not(kind, name, power, decay):
-    """E38, E47, by the share of the steps that is left before the iteration: Adam's and the
+    """E43, E47, by the share of the steps that is left before the iteration: Adam's and the
     natural step of a length are proportional to the rate, that of a KL to √δ."""
     envs = make_envs("CartPole-v1", 2)
     policy, rng = softmax_policy(4, 2), np.random.default_rng(0)
@@ -93,10 +91,10 @@ def test_steps_shorten_linearly_in_the_steps_or_do_not(kind, name, power, decay)
         return phi, state
 
     settings = kind(**{name: 0.5, "n_steps": 5, "critic_learning_rate": 2.0, "decay": decay})
-    records = [record for _, record in learn(envs, policy, theta, settings, 40, rng, update,
+    records = [record for _, record in learn(envs, policy, theta, settings, 80, rng, update,
                                              refit=refit)]  # fmt: skip
-    left = np.array([1, 3 / 4, 1 / 2, 1 / 4]) if decay else np.ones(4)
-    assert [record["env_steps"] for record in records] == [10, 20, 30, 40]
+    left = 1 - np.arange(8) / 8 if decay else np.ones(8)
+    assert [record["env_steps"] for record in records] == list(range(10, 81, 10))
     np.testing.assert_allclose(seen, np.column_stack([0.5 * left**power, 2 * left]).ravel())
 
 

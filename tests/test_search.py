@@ -57,10 +57,22 @@ def test_the_best_third_goes_on_and_a_repeated_command_runs_nothing_again(
     assert (tmp_path / "ppo-CartPole-v1.jsonl").read_text() == before
 
 
+def test_another_search_in_the_same_folder_plays_its_own_and_keeps_the_log(tmp_path):
+    log, words = tmp_path / "ppo-CartPole-v1.jsonl", [*WORDS, "--out", str(tmp_path)]
+    assert search.main([*words, "--space", '{"lam": [0.5, 0.6]}']) == 0
+    before = log.read_text().splitlines()
+    assert search.main([*words, "--space", '{"gamma": [0.5, 0.6]}', "--steps", "68"]) == 0
+    after = log.read_text().splitlines()
+    assert after[: len(before)] == before
+    played = [json.loads(line)["options"] for line in after[len(before) :]]
+    assert all(played.count({"gamma": gamma}) for gamma in (0.5, 0.6))
+    assert not any("failed" in json.loads(line) for line in after)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--steps", "9000000"], "--configs, --steps: expected at most 8,000,000 steps in all"),
+        (["--steps", "4000000"], "--configs, --steps: expected at most 8,000,000 steps in all"),
         (["--space", '{"lam": 3}'], "--space: expected a list of values for lam, got 3"),
         (["--space", '{"lam": [3]}'], "--lam"),
         (
@@ -68,6 +80,11 @@ def test_the_best_third_goes_on_and_a_repeated_command_runs_nothing_again(
             "--space: expected a list of lists of 2 values for lam,gamma",
         ),
         (["--space", '{"speed": [3]}'], "--speed"),
+        (["--space", '{"lam": [0.9, 3]}'], "--lam"),
+        (["--space", '{"seed": [3]}'], "--space: expected options that a search leaves open"),
+        (["--configs", "0"], "--configs: expected"),
+        (["--jobs", "0"], "--jobs: expected"),
+        (["--steps", "3"], "--steps: expected"),
     ],
 )
 def test_what_cannot_be_searched_is_one_line(tmp_path, capsys, more, said):
@@ -81,10 +98,16 @@ def test_what_cannot_be_searched_is_one_line(tmp_path, capsys, more, said):
 
 
 def test_a_run_that_fails_is_written_down_and_goes_no_further(tmp_path, capsys):
-    space = json.dumps({"learning_rate": [1e300]})
-    words = [*WORDS, "--space", space, "--configs", "2", "--out", str(tmp_path)]
+    space = json.dumps({"learning_rate": [1e300, 1e299, 1e298]})
+    words = [*WORDS, "--space", space, "--configs", "4", "--out", str(tmp_path)]
     assert search.main(words) == 0
     lines = list(map(json.loads, (tmp_path / "ppo-CartPole-v1.jsonl").read_text().splitlines()))
-    assert lines[1]["failed"].count("the training diverged: a smaller --") == 1
-    assert [line["options"] for line in lines[2:]] == [{}, {}]
+    assert lines[1]["failed"].count("the training diverged") == 1
+    assert [line["options"] for line in lines[4:]] == [{}, {}]
     assert np.isfinite(lines[-1]["mean_return"])
+
+
+def test_a_search_of_which_nothing_is_left_says_why(tmp_path, capsys):
+    words = ["ppo", "NoSuch-v1", *WORDS[2:], "--out", str(tmp_path)]
+    assert search.main(words) == 2
+    assert "every run failed: " in capsys.readouterr().err.splitlines()[-1]

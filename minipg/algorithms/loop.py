@@ -43,10 +43,12 @@ class AdamSettings(LoopSettings):
 
     def at(self, left: float) -> "AdamSettings":
         """If so asked, steps `left` times as long, the share of the steps before the iteration:
-        the rates by it, δ by its square, since E38's step is proportional to √δ."""
+        the rates by it, δ by its square, since the step of a KL is proportional to √δ (E43)."""
+        if not self.decay:
+            return self
         falls = {"learning_rate": left, "critic_learning_rate": left, "delta": left**2}
         now = {name: by * getattr(self, name) for name, by in falls.items() if hasattr(self, name)}
-        return replace(self, **now) if self.decay else self
+        return replace(self, **now)
 
 
 @dataclass(frozen=True)

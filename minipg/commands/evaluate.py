@@ -111,7 +111,7 @@ def command(args: argparse.Namespace) -> int:
           f"{'the most likely' if args.deterministic else 'drawn'}\n"
           f"mean return  {plus_minus(mean, error)} (standard error)\n{exactly}"
           f"quantiles    {shown}\n"
-          f"threshold    {verdict(run.threshold, mean)}")  # fmt: skip
+          f"threshold    {verdict(run.threshold, mean if truth is None else truth)}")  # fmt: skip
     if args.video:
         print(f"video        {args.video}")
     return 0

@@ -75,6 +75,8 @@ def interrupted(
         if steps <= done:
             raise ValueError(f"--steps: expected more than the {done} that are done, got {steps}")
         names = ANNEALED.get(args.algorithm, ()) if getattr(args, "decay", True) else ()
+        if args.algorithm == "npg" and names and args.learning_rate:
+            names = "learning_rate", "critic_learning_rate"  # δ is not used
         told = [f"{' and '.join(names)} {'fall' if names[1:] else 'falls'} to 0 over"] * bool(names)
         if args.normalize_observations:
             told += ["observations are normalised by the first quarter of"]

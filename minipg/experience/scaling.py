@@ -15,6 +15,16 @@ class NormalizeReward(gym.wrappers.vector.NormalizeReward):
     reward is added, which then leaks into the next episode, and never drops it at a truncation.
     """
 
+    def __init__(self, env: gym.vector.VectorEnv, gamma: float) -> None:
+        super().__init__(env, gamma)
+        self._prev_dones = np.zeros(self.num_envs, np.float32)  # earlier Gymnasiums have none
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """The environments', and every return begins anew."""
+        self.accumulated_reward = np.zeros(self.num_envs, np.float32)
+        self._prev_dones = np.zeros(self.num_envs, np.float32)
+        return self.env.reset(**options)
+
     def step(self, actions: Any) -> tuple[Any, Array, Array, Array, dict[str, Any]]:
         """G ← γ G + r where a step was played, its variance, r / √(variance + ε)."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
