@@ -14,8 +14,8 @@ _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 _TABLE = {"hidden": (), "num_envs": 64}  # observations are states: a number for each, no network
 _PPO_TABLE = {**_TABLE, "minibatch": 512, "learning_rate": 0.02}
-_TRPO_CLIFF = {**_TABLE, "n_steps": 128, "lam": 0.9, "damping": 0.001, "critic_minibatch": 512,
-               "critic_learning_rate": 0.1, "normalize_rewards": True}  # fmt: skip
+_CLIFF = {**_TABLE, "lam": 0.9, "damping": 0.001, "critic_minibatch": 512,
+          "critic_learning_rate": 0.1, "normalize_rewards": True}  # fmt: skip
 _LANDER = {"steps": 500_000, "n_steps": 256, "hidden": (64, 64), "gamma": 0.999, "lam": 0.98,
            "minibatch": 256, "critic_minibatch": 256, "learning_rate": 0.001, "decay": True,
            "normalize_rewards": True}  # fmt: skip
@@ -113,8 +113,8 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("ppo", "FrozenLake-v1"): {**_PPO_TABLE, "steps": 300_000, "gamma": 1.0},
     ("trpo", "FrozenLake8x8-v1"): {
         **_TABLE,
-        "steps": 1_500_000,
-        "n_steps": 512,  # with fewer the first batches hold no success
+        "steps": 3_000_000,
+        "n_steps": 1024,  # with fewer the first batches of a seed may hold no success
         "gamma": 0.999,
         "delta": 0.05,
         "damping": 0.01,
@@ -132,15 +132,17 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "decay": True,
     },
     ("ppo", "CliffWalking-v1"): {**_PPO_TABLE, "steps": 300_000, "max_episode_steps": 200},
-    ("trpo", "CliffWalking-v1"): {
-        **_TRPO_CLIFF,
+    ("npg", "CliffWalking-v1"): {
+        **_CLIFF,
         "steps": 800_000,
-        "max_episode_steps": 500,  # with 200 a seed may never see the goal
-        "delta": 0.03,
-        "decay": True,
+        "max_episode_steps": 200,
+        "n_steps": 64,
+        "gamma": 1.0,
+        "learning_rate": 0.1,
     },
     ("trpo", "CliffWalkingSlippery-v1"): {
-        **_TRPO_CLIFF,
+        **_CLIFF,
+        "n_steps": 128,
         "steps": 1_000_000,
         "max_episode_steps": 200,
         "gamma": 1.0,
