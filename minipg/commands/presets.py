@@ -14,8 +14,9 @@ _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 _TABLE = {"hidden": (), "num_envs": 64}  # observations are states: a number for each, no network
 _PPO_TABLE = {**_TABLE, "minibatch": 512, "learning_rate": 0.02}
-_CLIFF = {**_TABLE, "max_episode_steps": 200, "lam": 0.9, "damping": 0.001,
-          "critic_minibatch": 512, "critic_learning_rate": 0.1, "normalize_rewards": True}  # fmt: skip
+_CLIFF = {**_TABLE, "max_episode_steps": 200, "gamma": 1.0, "lam": 0.9, "damping": 0.001,
+          "critic_minibatch": 512, "critic_learning_rate": 0.1,
+          "normalize_rewards": True}  # fmt: skip
 _LANDER = {"steps": 500_000, "n_steps": 256, "hidden": (64, 64), "gamma": 0.999, "lam": 0.98,
            "minibatch": 256, "critic_minibatch": 256, "learning_rate": 0.001, "decay": True,
            "normalize_rewards": True}  # fmt: skip
@@ -136,14 +137,12 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         **_CLIFF,
         "steps": 800_000,
         "n_steps": 64,
-        "gamma": 1.0,
         "learning_rate": 0.1,
     },
     ("trpo", "CliffWalkingSlippery-v1"): {
         **_CLIFF,
         "n_steps": 128,
         "steps": 1_000_000,
-        "gamma": 1.0,
         "delta": 0.02,
     },
     ("ppo", "Blackjack-v1"): {
