@@ -264,7 +264,7 @@ def test_help_shows_the_commands_and_each_has_examples_that_parse(capsys):
         (["train", "--resume", "x", "--gamma", "1"], "all other options are the folder's"),
         (["sweep", "ppo", "--env", "CartPole-v1", "--seeds", "1", "--steps", "9"],
          "unknown: --steps 9; options of minipg train stand after --"),
-        (["evaluate", "nowhere"], "nowhere: expected a run folder of minipg train, it has no"),
+        (["evaluate", "nowhere"], "nowhere: expected a run folder of minipg train, there is none"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_beside_what_is_right(capsys, words, message):

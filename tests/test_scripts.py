@@ -298,7 +298,7 @@ def test_the_hint_is_printed_once_a_run_begins(tmp_path, capsys):
 
 
 def test_an_environment_without_a_time_limit_gets_one_that_trains(tmp_path, capsys):
-    words = ["npg", "CliffWalking-v1", "--steps", "500", "--out", str(tmp_path / "run")]
+    words = ["acktr", "CliffWalking-v1", "--steps", "500", "--out", str(tmp_path / "run")]
     assert train.main(words) == 2
     suggested = re.search(r"(--max-episode-steps \d+), say", capsys.readouterr().err)[1].split()
     assert train.main([*words, *suggested]) == 0
