@@ -112,16 +112,15 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "normalize_observations": True,
     },
     ("ppo", "FrozenLake-v1"): {**_PPO_TABLE, "steps": 300_000, "gamma": 1.0},
-    ("trpo", "FrozenLake8x8-v1"): {
+    ("npg", "FrozenLake8x8-v1"): {
         **_TABLE,
-        "steps": 3_000_000,
-        "n_steps": 1024,  # with fewer the first batches of a seed may hold no success
+        "steps": 1_500_000,
+        "n_steps": 512,
         "gamma": 0.999,
-        "delta": 0.05,
+        "learning_rate": 10.0,
         "damping": 0.01,
         "critic_learning_rate": 0.03,
         "critic_minibatch": 512,
-        "decay": True,
     },
     ("ppo", "Taxi-v4"): {
         **_PPO_TABLE,
