@@ -114,10 +114,10 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("ppo", "FrozenLake-v1"): {**_PPO_TABLE, "steps": 300_000, "gamma": 1.0},
     ("npg", "FrozenLake8x8-v1"): {
         **_TABLE,
-        "steps": 1_500_000,
+        "steps": 2_500_000,
         "n_steps": 512,
         "gamma": 0.999,
-        "learning_rate": 10.0,
+        "learning_rate": 4.0,
         "damping": 0.01,
         "critic_learning_rate": 0.03,
         "critic_minibatch": 512,
