@@ -553,13 +553,18 @@ def test_evaluate_says_the_exact_mean_where_a_table_knows_it(tmp_path, capsys, w
     run = str(tmp_path / "run")
     assert train.main(["ppo", "FrozenLake-v1", "--steps", "3000", "--out", run]) == 0
     capsys.readouterr()
-    assert evaluate.main([run, "--episodes", "2000", "--json", *words]) == 0
+    assert evaluate.main([run, "--episodes", "500", "--json", *words]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert abs(shown["mean_return"] - shown["exact_return"]) < 4 * shown["stderr"]
     assert shown["mean_return"] != shown["exact_return"]
-    assert evaluate.main([run, *words]) == 0
-    told = f"exactly      {shown['exact_return']:.6g}, by the environment's table\n"
-    assert told in capsys.readouterr().out
+    between = (shown["mean_return"] + shown["exact_return"]) / 2  # the verdict is the exact one's
+    config = tmp_path / "run" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "threshold": between}))
+    assert evaluate.main([run, "--episodes", "500", *words]) == 0
+    reached = "reached" if shown["exact_return"] > between else "not reached"
+    told = capsys.readouterr().out
+    assert f"exactly      {shown['exact_return']:.6g}, by the environment's table\n" in told
+    assert told.endswith(f"threshold    {between:g}, {reached}\n")
 
 
 def halved():
