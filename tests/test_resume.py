@@ -547,47 +547,6 @@ def test_deterministic_takes_the_most_likely_action(tmp_path, painted, capsys):
         assert (shown["mean_return"], shown["stderr"]) == (4.0 * best, 0.0)
 
 
-@pytest.mark.parametrize("words", [[], ["--deterministic"]])
-def test_evaluate_says_the_exact_mean_where_a_table_knows_it(tmp_path, capsys, words):
-    """Within four standard errors of the sampled one: a false alarm in 16,000."""
-    run = str(tmp_path / "run")
-    assert train.main(["ppo", "FrozenLake-v1", "--steps", "3000", "--out", run]) == 0
-    capsys.readouterr()
-    assert evaluate.main([run, "--episodes", "500", "--json", *words]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert abs(shown["mean_return"] - shown["exact_return"]) < 4 * shown["stderr"]
-    assert shown["mean_return"] != shown["exact_return"]
-    between = (shown["mean_return"] + shown["exact_return"]) / 2  # the verdict is the exact one's
-    config = tmp_path / "run" / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "threshold": between}))
-    assert evaluate.main([run, "--episodes", "500", *words]) == 0
-    reached = "reached" if shown["exact_return"] > between else "not reached"
-    told = capsys.readouterr().out
-    assert f"exactly      {shown['exact_return']:.6g}, by the environment's table\n" in told
-    assert told.endswith(f"threshold    {between:g}, {reached}\n")
-
-
-def halved():
-    return gym.wrappers.TransformReward(gym.make("FrozenLake-v1"), lambda r: r / 2)
-
-
-@pytest.mark.parametrize(
-    ("entry_point", "more"),
-    [(halved, []), ("gymnasium.envs.toy_text.taxi:TaxiEnv",
-                    ["--env-kwargs", '{"fickle_passenger": true}'])],
-    ids=["a wrapper", "the environment"],
-)  # fmt: skip
-def test_what_plays_otherwise_than_its_table_is_not_told_exactly(tmp_path, entry_point, more):
-    gym.register("Otherwise-v0", entry_point, max_episode_steps=20)
-    try:
-        run = tmp_path / "run"
-        words = ["npg", "Otherwise-v0", "--steps", "300", "--evaluation-episodes", "2", *more]
-        assert train.main([*words, "--out", str(run)]) == 0
-        assert json.loads((run / "result.json").read_text())["exact_return"] is None
-    finally:
-        gym.registry.pop("Otherwise-v0")
-
-
 @pytest.mark.parametrize(("words", "falls"), [
     ([], "delta and critic_learning_rate"),
     (["--learning-rate", "0.1"], "learning_rate and critic_learning_rate"),

@@ -19,13 +19,24 @@ from minipg.validate import Array
 HARMLESS = Guard, OrderEnforcing, PassiveEnvChecker, TimeLimit  # layers that change no reward
 
 
-def is_its_table(env: Any) -> bool:
-    """Whether the table of the innermost environment says what this one does."""
+def limit_of_its_table(env: Any) -> int | None:
+    """The steps after which it cuts an episode; None where its table need not say what it does."""
+    limits, inner = [], type(env.unwrapped)
     while env is not env.unwrapped:
-        if not isinstance(env, HARMLESS):
-            return False
+        if type(env) not in HARMLESS:
+            return None
+        if isinstance(env, TimeLimit):
+            limits.append(env._max_episode_steps)
         env = env.env
-    return not getattr(env, "fickle_passenger", False)  # Taxi's, who changes his mind beside it
+    maker, *plays = (
+        next(kind for kind in inner.__mro__ if name in vars(kind))
+        for name in ("__init__", "step", "reset")
+    )
+    if not all(issubclass(maker, kind) for kind in plays):  # a heir plays otherwise than its table
+        return None
+    if getattr(env, "fickle_passenger", False):  # Taxi's, who changes his mind beside it
+        return None
+    return min(limits, default=None)
 
 
 def exact_return(args: argparse.Namespace, policy: Policy, theta: Array) -> float | None:
@@ -33,15 +44,16 @@ def exact_return(args: argparse.Namespace, policy: Policy, theta: Array) -> floa
     mode = None if args.mode == "async" else args.mode
     with closing(environments(args, 1, mode)) as envs:
         raw: Any = envs.unwrapped
-        space, spec = raw.single_observation_space, raw.spec
-        steps = args.max_episode_steps or (spec and spec.max_episode_steps)
-        try:
-            mdp = TabularMDP.from_env(raw.envs[0].unwrapped, 1.0)
-            if not is_its_table(raw.envs[0]):
-                return None
-        except (AttributeError, ValueError):  # environments that step themselves; without a table
+        space = raw.single_observation_space
+        copies = getattr(raw, "envs", None)  # of environments that step themselves: none
+        steps = limit_of_its_table(copies[0]) if copies else None
+        if steps is None:
             return None
-    if not isinstance(space, Discrete) or space.n != mdp.num_states or steps is None:
+        try:
+            mdp = TabularMDP.from_env(copies[0].unwrapped, 1.0)
+        except (AttributeError, ValueError):  # without a table
+            return None
+    if not isinstance(space, Discrete) or space.n != mdp.num_states:
         return None
     if isinstance(policy, Mode):
         pi = np.eye(mdp.num_actions)[policy.head.mode(policy.eta(theta, mdp.features))]
