@@ -35,10 +35,14 @@ EXAMPLES = """
 
 
 def check(space: dict[str, Any]) -> None:
-    """ValueError unless every entry is a list of values, of "a,b" of lists of two."""
+    """ValueError unless every entry is a list of values, of "a,b" of lists of two, and new."""
+    taken = set(OWN)
     for names, values in space.items():
-        if taken := set(OWN) & set(names.split(",")):
-            raise ValueError(f"--space: expected options that a search leaves open, got {taken}")
+        options = [name.strip().replace("-", "_") for name in names.split(",")]
+        if taken.intersection(options) or len(set(options)) < len(options):
+            raise ValueError("--space: expected each option once, none that a search sets itself "
+                             f"({', '.join(OWN)}), got {names}")  # fmt: skip
+        taken |= set(options)
         count = names.count(",") + 1
         fits = isinstance(values, list) and values
         if fits and count > 1:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from minipg import __version__, commands
-from minipg.algorithms import cem, npg, reinforce
+from minipg.algorithms import cem, npg, ppo, reinforce
 from minipg.commands import cli, estimators, evaluate, main, plot, say, sweep, train
 from minipg.commands.afterword import remarks
 from minipg.commands.process import in_run
@@ -436,6 +436,13 @@ def test_the_end_of_a_training_says_what_its_record_shows(tmp_path):
     assert line == ("KL reached 7, above 10 δ in 2 of 4 iterations: --delta 0.001, or trpo, which "
                     "refuses such steps")  # fmt: skip
     assert remarks(plain, npg.Settings(delta=0.7), far) == []
+    (line,) = remarks(plain, npg.Settings(learning_rate=4.0), far)
+    assert ": --learning-rate 0.4, or trpo" in line
+    certain = {"entropy": [0.7, 0, 0.1, 0, 0], "gradient_norm": [1, 0, 0, 0, 0]}
+    (line,) = remarks(plain, ppo.Settings(), rows_of(tmp_path, **certain))
+    assert "is 0 in the last 2 of 5 iterations: it learns no more" in line
+    certain["gradient_norm"][-1] = 1e-300
+    assert remarks(plain, ppo.Settings(), rows_of(tmp_path, **certain)) == []
     still = {"entropy": [0.69, 0.5, 0.685], "gradient_norm": [1, 0.009, 0.001]}
     (line,) = remarks(plain, reinforce.Settings(), rows_of(tmp_path, **still))
     assert "from 0.69 to 0.685, its gradient was below 0.01 in 2 of 3 iterations" in line

@@ -558,6 +558,14 @@ def test_of_npg_what_is_used_is_said_to_fall(tmp_path, capsys, words, falls):
     assert f"begin: {falls} fall to 0 over --steps" in capsys.readouterr().err
 
 
+def test_what_observations_are_normalised_by_is_said_to_be_of_the_steps(tmp_path, capsys):
+    finish(tmp_path / "run", "npg", 300, "--normalize-observations")
+    capsys.readouterr()
+    assert train.main(["--resume", str(tmp_path / "run"), "--steps", "600"]) == 0
+    told = "begin: observations are normalised by the first quarter of --steps, till here 300\n"
+    assert told in capsys.readouterr().err
+
+
 def test_evaluate_films_an_episode(tmp_path, painted, capsys):
     from PIL import Image
 

@@ -1,8 +1,12 @@
-"""Rewards scaled by the deviation of the discounted return; step sizes that fall."""
+"""Rewards scaled by the deviation of the discounted return; statistics that stay; step sizes that
+fall."""
+
+from types import SimpleNamespace
 
 import drift
 import numpy as np
 import pytest
+from gymnasium.wrappers.utils import RunningMeanStd
 from hypothesis import given, strategies as st
 from strategies import mdps
 
@@ -10,9 +14,10 @@ from minipg.algorithms import npg, ppo, trpo
 from minipg.algorithms.loop import learn
 from minipg.algorithms.state import environment_state, restore_environments
 from minipg.experience.environments import make_envs
-from minipg.experience.scaling import NormalizeReward
+from minipg.experience.scaling import NormalizeReward, settle
 from minipg.policies.build import softmax_policy
 from minipg.problems.mdp_env import TabularVectorEnv
+from minipg.validate import TINY
 
 
 @given(mdps(), st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 4), st.floats(0, 1))
@@ -50,11 +55,32 @@ def test_the_return_of_each_episode_counts_once_and_nothing_leaks(mdp, seed, cop
 
 
 def test_a_reset_begins_every_return_anew():
+    """Also just after an end: the first reward after the reset counts."""
     envs = NormalizeReward(make_envs("CartPole-v1", 2), 0.5)
     for _ in range(2):
         envs.reset(seed=0)
+        while not envs.step(np.zeros(2, int))[2].all():
+            pass
+        envs.reset(seed=0)
         envs.step(np.zeros(2, int))
         assert envs.accumulated_reward.tolist() == [1, 1]
+
+
+@given(st.integers(1, 3), st.integers(2, 300), st.floats(-1e6, 1e6))
+def test_what_never_varied_is_centred_and_not_divided(copies, steps, constant):
+    """The first number is constant while the statistics go on, the second alternates."""
+    scaler = SimpleNamespace(obs_rms=RunningMeanStd(shape=(2,)), epsilon=1e-8)
+    for t in range(steps):
+        settle(scaler, True)
+        scaler.obs_rms.update(np.array(copies * [[constant, 5 + (-1) ** t]]))
+    assert scaler.update_running_mean
+    mean, var = scaler.obs_rms.mean.copy(), scaler.obs_rms.var.copy()
+    assert var[0] < 1.01e-4 * (1 + constant**2) / (copies * steps)  # what divided by
+    for _ in range(2):  # the second time changes nothing
+        settle(scaler, False)
+        assert not scaler.update_running_mean
+        assert scaler.obs_rms.mean.tolist() == mean.tolist()
+        assert scaler.obs_rms.var.tolist() == [1, var[1]]
 
 
 def test_a_copy_of_its_state_scales_alike_also_where_an_episode_has_just_ended():
@@ -96,6 +122,11 @@ def test_steps_shorten_linearly_in_the_steps_or_do_not(kind, name, power, decay)
     left = 1 - np.arange(8) / 8 if decay else np.ones(8)
     assert [record["env_steps"] for record in records] == list(range(10, 81, 10))
     np.testing.assert_allclose(seen, np.column_stack([0.5 * left**power, 2 * left]).ravel())
+
+
+def test_a_region_shrinks_to_the_least_number_and_not_to_nothing():
+    settings = trpo.Settings(delta=1e-307, decay=True)
+    assert [settings.at(left).delta for left in (1.0, 0.5, 0.001)] == [1e-307, 2.5e-308, TINY]
 
 
 def test_a_policy_at_rest_is_moved_by_statistics_that_go_on_and_by_nothing_else(monkeypatch):

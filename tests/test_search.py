@@ -13,6 +13,10 @@ SPACE = {"decay": [True, False], "num_envs,n_steps": [[1, 8], [2, 4]], "lam": [0
 WORDS = ["ppo", "CartPole-v1", "--space", json.dumps(SPACE), "--steps", "64", "--configs", "5",
          "--jobs", "1"]  # fmt: skip
 
+TAKEN = ['{"seed": [3]}', '{"evaluation-episodes": [0]}', '{"evaluation_episodes": [0]}',
+         '{"lam": [0.9], "gamma,lam": [[0.5, 0.9]]}', '{"lam,lam": [[0.5, 0.9]]}',
+         '{"n_steps": [2], "n-steps": [4]}']  # fmt: skip
+
 
 def test_configurations_are_the_preset_and_different_choices_of_the_space():
     found = search.configurations(SPACE, 9)
@@ -81,7 +85,13 @@ def test_another_search_in_the_same_folder_plays_its_own_and_keeps_the_log(tmp_p
         ),
         (["--space", '{"speed": [3]}'], "--speed"),
         (["--space", '{"lam": [0.9, 3]}'], "--lam"),
-        (["--space", '{"seed": [3]}'], "--space: expected options that a search leaves open"),
+        *(
+            (
+                ["--space", space],
+                "--space: expected each option once, none that a search sets itself",
+            )
+            for space in TAKEN
+        ),
         (["--configs", "0"], "--configs: expected"),
         (["--jobs", "0"], "--jobs: expected"),
         (["--steps", "3"], "--steps: expected"),
@@ -111,3 +121,13 @@ def test_a_search_of_which_nothing_is_left_says_why(tmp_path, capsys):
     words = ["ppo", "NoSuch-v1", *WORDS[2:], "--out", str(tmp_path)]
     assert search.main(words) == 2
     assert "every run failed: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_best_is_the_best_exactly_where_there_is_a_table(tmp_path):
+    words = ["ppo", "FrozenLake-v1", *WORDS[2:], "--steps", "4096", "--out", str(tmp_path)]
+    assert search.main(words) == 0
+    lines = map(json.loads, (tmp_path / "ppo-FrozenLake-v1.jsonl").read_text().splitlines())
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("*/result.json")]
+    exact = sorted(result["exact_return"] for result in results)
+    assert sorted(line["mean_return"] for line in lines) == exact
+    assert exact != sorted(result["mean_return"] for result in results)

@@ -48,6 +48,8 @@ class AdamSettings(LoopSettings):
             return self
         falls = {"learning_rate": left, "critic_learning_rate": left, "delta": left**2}
         now = {name: by * getattr(self, name) for name, by in falls.items() if hasattr(self, name)}
+        if "delta" in now:
+            now["delta"] = max(now["delta"], TINY)
         return replace(self, **now)
 
 

@@ -12,7 +12,7 @@ STILL, WEAK = 0.01, 0.01  # nats of entropy, and a gradient's norm, where a poli
 def remarks(args: argparse.Namespace, settings: Any, progress: Path) -> list[str]:
     """Lines for the end of a training, read row by row from its progress.csv; often none."""
     delta, found = getattr(settings, "delta", float("inf")), []
-    count = far = weak = 0
+    count = far = weak = dead = 0
     most, entropies = 0.0, (0.0, 0.0)
     with progress.open(newline="") as file:
         for row in csv.DictReader(file):
@@ -20,10 +20,17 @@ def remarks(args: argparse.Namespace, settings: Any, progress: Path) -> list[str
             entropies = (entropies[0] if count else entropy), entropy
             count, most = count + 1, max(most, kl)
             far += kl > FAR * delta
-            weak += float(row.get("gradient_norm", 1)) < WEAK
+            gradient = float(row.get("gradient_norm", 1))
+            weak += gradient < WEAK
+            dead = dead + 1 if gradient == 0 == entropy else 0
     if far:
+        rate = getattr(settings, "learning_rate", 0)  # of NPG: not 0, δ is not used
+        shorter = f"--learning-rate {rate / 10:g}" if rate else f"--delta {delta / 10:g}"
         found.append(f"KL reached {most:.3g}, above {FAR} δ in {far} of {count} iterations: "
-                     f"--delta {delta / 10:g}, or trpo, which refuses such steps")  # fmt: skip
+                     f"{shorter}, or trpo, which refuses such steps")  # fmt: skip
+    if dead:
+        found.append(f"the policy draws one action only, its gradient is 0 in the last {dead} of "
+                     f"{count} iterations: it learns no more; its steps were too long")  # fmt: skip
     first, last = entropies
     still = abs(last - first) < STILL < first
     if still and 2 * weak > count and not args.normalize_rewards:

@@ -73,11 +73,17 @@ def check_use(args: argparse.Namespace, settings: Any) -> None:
             raise ValueError(f"{option}: expected with {by} only, got {value}")
 
 
-def prepare(args: argparse.Namespace) -> tuple[Envs, Any, Policy, Any]:
-    """Environments to train on, their NormalizeObservation or None, the policy, the settings."""
+def checked(args: argparse.Namespace) -> Any:
+    """The algorithm's settings; ValueError for an option out of its range or without use."""
     check(args)
     settings = settings_of(args)
     check_use(args, settings)
+    return settings
+
+
+def prepare(args: argparse.Namespace) -> tuple[Envs, Any, Policy, Any]:
+    """Environments to train on, their NormalizeObservation or None, the policy, the settings."""
+    settings = checked(args)
     envs = environments(args, args.num_envs, args.mode)
     check_time_limit(args, envs)
     scaler = None

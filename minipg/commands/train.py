@@ -17,7 +17,7 @@ from gymnasium.spaces import Discrete
 from minipg.algorithms.state import State, environment_state, restore_environments
 from minipg.commands import cli, progress, runs, writer
 from minipg.commands.afterword import remarks
-from minipg.commands.environments import check_same, hint, prepare, spaces, threshold_of
+from minipg.commands.environments import check_same, checked, hint, prepare, spaces, threshold_of
 from minipg.commands.evaluate import evaluate, figures
 from minipg.commands.failures import reason
 from minipg.commands.lock import hold
@@ -26,6 +26,7 @@ from minipg.commands.resume import OBSERVED, check_start, interrupted, note, wit
 from minipg.commands.say import summary
 from minipg.commands.until import Goal, iterations
 from minipg.experience.environments import Envs
+from minipg.experience.scaling import settle
 from minipg.policies.build import absorb_normalization
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy
@@ -54,6 +55,7 @@ def train(
     out = args.out or Path("runs") / run_name(args)
     folder = out.absolute()  # an environment may change the current one
     if saved is None:
+        checked(args)  # their mistakes first
         writer.check_new(folder, out)
     envs, scaler, policy, settings = prepare(args)
     threshold = threshold_of(envs)
@@ -82,13 +84,13 @@ def train(
         std = np.sqrt(scaler.obs_rms.var + scaler.epsilon)
         return absorb_normalization(policy, theta, scaler.obs_rms.mean, std)
 
-    def settle(env_steps: int) -> None:
+    def observed(env_steps: int) -> None:
         """Statistics stay once their share is played: drifting, they would move a θ that rests."""
         if scaler is not None:
-            scaler.update_running_mean = env_steps < OBSERVED * args.steps
+            settle(scaler, env_steps < OBSERVED * args.steps)
 
     def add(state: State, record: dict[str, Any]) -> None:
-        settle(state.env_steps)
+        observed(state.env_steps)
         seconds = time.perf_counter() - began
         log.add({**record, "seconds": round(seconds, 3)}, on_raw_observations(state.theta),
                    state=state, rng=rng.bit_generator.state, envs=environment_state(envs),
@@ -112,7 +114,7 @@ def train(
     if saved is not None:
         log.lock, log.iterations = hold(folder), saved["iterations"]
     try:
-        settle(0 if saved is None else start.env_steps)
+        observed(0 if saved is None else start.env_steps)
         theta = on_raw_observations(start if saved is None else start.theta)
         first = next(loop, None)  # what does not fit shows here, before anything is written
         if saved is not None:
@@ -161,9 +163,7 @@ def train(
         raise KeyboardInterrupt(go_on if begun else "nothing was written") from None
     except (Exception, SystemExit) as error:  # an environment may exit
         save()
-        lengths = [
-            "--" + name.replace("_", "-") for name in vars(settings) if name.endswith(LENGTHS)
-        ]
+        lengths = [f"--{x.replace('_', '-')}" for x in vars(settings) if x.endswith(LENGTHS)]
         if not log.begun and saved is None:
             raise ValueError(reason(error, "", lengths)) from error
         over = state.env_steps >= args.steps or goal.reached

@@ -5,7 +5,7 @@ batch          Batch: time-major arrays and the weight of each column  E06, E18
 environments   Gymnasium environments made ready for a policy
 declared       what an environment gives, held against its spaces
 guard          what goes wrong in an environment, in one line that names it
-scaling        rewards divided by the deviation of the return
+scaling        rewards divided by the deviation of the return; observations' statistics
 rollout        play_episodes, collect: a batch played                  E18
 enumeration    every trajectory, or quadrature: a batch listed         E01, E26
 """
