@@ -208,6 +208,15 @@ def test_the_command_knows_its_laboratories(tmp_path, monkeypatch, capsys):
         "    v = solve(P.lqr, P.theta)\n"
         "    a = action_values(P.lqr, v, w.obs, w.actions) - state_values(P.lqr, v, w.obs)\n"
         "    return 0.9**w.t * a\n"
+        "def decayed(w, gamma=0.6):\n"
+        "    ends = w.terminated | w.truncated | w.last\n"
+        "    delta = w.rewards + gamma * w.next_values * ~w.terminated - w.values\n"
+        "    a = np.zeros(len(delta))\n"
+        "    for t in reversed(range(len(a))):\n"
+        "        a[t] = delta[t] + (0 if ends[t] else gamma * a[t + 1])\n"
+        "    return gamma**w.t * a\n"
+        "def none(w): pass\n"
+        "def fails(w): return {}['k']\n"
     )
     assert command.main(["right_code:exact", "--lab", "plant"]) == 0
     assert capsys.readouterr().out.startswith("unbiased: A exact | summed\n")
@@ -215,6 +224,23 @@ def test_the_command_knows_its_laboratories(tmp_path, monkeypatch, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [one["rows"] for one in found["trend"]] == [2, 16, 128]
     assert found["after"] == ""
+    for words in ([], ["--lab", "plant"]):
+        assert command.main(["right_code:decayed", *words]) == 1
+        told = capsys.readouterr().out
+        assert told.startswith("not ∇J: ")
+        assert told.endswith("  asked at γ = 0.9: --gamma, if the estimator's own is another\n")
+        assert command.main(["right_code:decayed", "--gamma", "0.6", *words]) == 1
+        told = capsys.readouterr().out
+        assert told.startswith("biased: ")  # by the critic, where the window ends
+        assert " steps | summed\n" in told
+        assert "asked at γ" not in told
+    for words, said in ((["right_code.py:exact"], "; did you mean right_code:exact?"),
+                        (["right_code:none"], "right_code:none: expected an estimate, it returned"),
+                        (["right_code:fails"], f"KeyError: 'k' ({tmp_path}/right_code.py:17)"),
+                        (["right_code:exact", "--lam", "0.3"], "--lam: expected with a window.npz"),
+                        (["right_code:exact", "--gamma", "3"], "--gamma: expected")):  # fmt: skip
+        assert command.main(words) == 2
+        assert said in capsys.readouterr().err
     with pytest.raises(SystemExit) as stopped:
         command.main(["right_code:exact", "--lab", "sea"])
     assert stopped.value.code == 2

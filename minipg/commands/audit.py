@@ -1,13 +1,14 @@
 """Which formula an estimator of yours computes, its exact bias, cosine and variance.
 
-minipg audit module:function [--lab NAME] [--json]
-minipg audit window.npz --gamma G [--json]
+minipg audit module:function [--lab NAME] [--gamma G] [--json]
+minipg audit window.npz --gamma G [--lam L] [--json]
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -15,9 +16,12 @@ import numpy as np
 
 from minipg.audit import Named, Probe, Report, Window, identify, lake, library, plant, run
 from minipg.audit.endings import LAMBDAS
+from minipg.audit.laboratory import Laboratory
+from minipg.audit.quadratic import Plant
 from minipg.audit.windows import Windows
 from minipg.commands import cli, progress
 from minipg.files import read_npz
+from minipg.problems.faults import raised
 from minipg.validate import Array, check_range, check_shape
 
 EXAMPLES = """
@@ -42,17 +46,20 @@ def estimator_of(name: str) -> Any:
     try:
         found = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name}: expected module:function, got {error}") from error
+        meant = f"; did you mean {module[:-3]}:{function}?" if module.endswith(".py") else ""
+        raise ValueError(f"{name}: expected module:function, got {error}{meant}") from error
     if not callable(found):
         raise ValueError(f"{name}: expected a function, got {type(found).__name__}")
 
     def asked(window: Window) -> Any:
         """What it returns; whatever it raises is one line."""
         try:
-            return found(window)
+            estimate = found(window)
         except (Exception, SystemExit) as error:
-            text = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{name}: expected an estimate, it raised {text}") from error
+            raise ValueError(f"{name}: expected an estimate, it {raised(error)[1]}") from error
+        if estimate is None:
+            raise ValueError(f"{name}: expected an estimate, it returned None")
+        return estimate
 
     return asked
 
@@ -94,8 +101,10 @@ def missing(window_ends: Any) -> str:
 
 def audit(args: argparse.Namespace) -> int:
     """Print the report: 0 unbiased (or, of a file, named), 1 not."""
-    gamma = check_range("--gamma", args.gamma, 0, 1)
+    if args.gamma is not None:
+        check_range("--gamma", args.gamma, 0, 1)
     if args.what.endswith(".npz"):
+        gamma = 0.99 if args.gamma is None else args.gamma
         named = of_file(args.what, gamma, tuple(sorted({*LAMBDAS, *args.lam})))
         if args.json:
             print(json.dumps(summary(named)))
@@ -106,7 +115,12 @@ def audit(args: argparse.Namespace) -> int:
             print(f"  {len(named.distinct)} readings are equal on all of it"
                   f"{missing(read_npz(args.what))}")  # fmt: skip
         return int(not named.readings)
-    report = audited(args.what, args.lab)
+    if args.lam:
+        raise ValueError("--lam: expected with a window.npz only: of a function any λ is found")
+    lab = LABORATORIES[args.lab]()
+    if args.gamma is not None:
+        lab = with_gamma(lab, args.gamma)
+    report = audited(args.what, lab)
     if args.json:
         print(json.dumps(summary(report.named) | {
             "verdict": report.verdict, "bias": report.bias, "across": report.across,
@@ -118,10 +132,20 @@ def audit(args: argparse.Namespace) -> int:
         }))  # fmt: skip
     else:
         print(report)
+        if not report.named.readings:
+            print(f"  asked at γ = {lab.gamma:g}: --gamma, if the estimator's own is another")
     return int(not report.unbiased)
 
 
-def audited(name: str, lab: str) -> Report:
+def with_gamma(lab: Windows, gamma: float) -> Windows:
+    """The laboratory with another discount."""
+    if isinstance(lab, Plant):
+        return replace(lab, lqr=replace(lab.lqr, gamma=gamma))
+    assert isinstance(lab, Laboratory)
+    return replace(lab, mdp=replace(lab.mdp, gamma=gamma))
+
+
+def audited(name: str, lab: Windows) -> Report:
     """The report of module:function; how often it is asked is told on a terminal before it is."""
     bar: Any = None
 
@@ -133,7 +157,7 @@ def audited(name: str, lab: str) -> Report:
         bar.update(done - bar.n)
 
     try:
-        return run(estimator_of(name), LABORATORIES[lab](), told=told)
+        return run(estimator_of(name), lab, told=told)
     finally:
         if bar is not None:
             bar.__exit__(None, None, None)
@@ -156,9 +180,15 @@ def main(argv: list[str] | None = None) -> int:
                         "file with " + ", ".join(NEEDED))  # fmt: skip
     parser.add_argument("--lab", choices=LABORATORIES, default="lake",
                         help="of a function: where it is asked (%(default)s)")  # fmt: skip
-    parser.add_argument("--gamma", type=float, default=0.99, help="of a file (%(default)s)")
-    parser.add_argument("--lam", type=float, action="append", default=[],
-                        help="a λ to be tried beside the usual ones; may be repeated")  # fmt: skip
+    parser.add_argument(
+        "--gamma",
+        type=float,
+        metavar="G",
+        help="of a file (0.99), or of the laboratory in place of its own 0.9",
+    )
+    parser.add_argument("--lam", type=float, action="append", default=[], metavar="L",
+                        help="of a file: a λ to be tried beside the usual ones; may be repeated"
+                        )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     args = parser.parse_args(argv)
     return cli.run("minipg audit", lambda: audit(args))

@@ -45,7 +45,7 @@ def exact_return(args: argparse.Namespace, policy: Policy, theta: Array) -> floa
     with closing(environments(args, 1, mode)) as envs:
         raw: Any = envs.unwrapped
         space = raw.single_observation_space
-        copies = getattr(raw, "envs", None)  # of environments that step themselves: none
+        copies: Any = getattr(raw, "envs", None)  # of environments that step themselves: none
         steps = limit_of_its_table(copies[0]) if copies else None
         if steps is None:
             return None
