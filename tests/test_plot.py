@@ -35,6 +35,21 @@ def picture(folder, x="steps"):
     return panels.picture(groups, x)
 
 
+def test_lines_of_one_panel_are_named_by_what_makes_them_another_problem(tmp_path):
+    """Also of algorithms that have one line; not by what is an algorithm's own affair."""
+    for name, options in {
+        "a": {"algorithm": "ppo", "env_kwargs": {"n": 1}, "max_episode_steps": None, "gamma": 1},
+        "b": {"algorithm": "trpo", "env_kwargs": {}, "max_episode_steps": None, "gamma": 0.5},
+        "c": {"algorithm": "ppo", "env_kwargs": {"n": 1}, "max_episode_steps": None, "gamma": 2},
+        "d": {"algorithm": "npg", "env": "Other-v0", "env_kwargs": {}, "max_episode_steps": 7},
+    }.items():
+        write_run(tmp_path / name, np.arange(10.0), **options)
+    groups, _ = curves.read_groups(curves.folders_in([tmp_path]))
+    assert sorted(curves.label(group, groups) for group in groups) == [
+        "npg", "ppo, env_kwargs {'n': 1}, gamma 1", "ppo, env_kwargs {'n': 1}, gamma 2",
+        "trpo, env_kwargs {}"]  # fmt: skip
+
+
 def test_the_interval_against_every_resample():
     """Of five seeds there are 3,125; quantiles of 2,000 are off by 1.75 % with probability 1e-6."""
     values = np.array([3.0, 0.0, 1000.0, 2.0, 7.0])

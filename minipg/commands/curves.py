@@ -13,6 +13,7 @@ from minipg.validate import Array
 
 POINTS = 200  # of a curve
 RESAMPLES = 2000
+PROBLEM = "env_kwargs", "max_episode_steps"  # options that make of an environment another one
 
 
 class Group(NamedTuple):
@@ -70,11 +71,16 @@ def read_groups(folders: list[Path]) -> tuple[list[Group], dict[Path, str]]:
 
 
 def label(group: Group, groups: list[Group]) -> str:
-    """The algorithm, and the options in which groups of its environment differ from it."""
+    """The algorithm, and the options in which groups of its environment differ from it.
+
+    Those of other algorithms count where they make it another problem.
+    """
     name, env = group.options["algorithm"], group.options["env"]
-    peers = [g.options for g in groups if (g.options["algorithm"], g.options["env"]) == (name, env)]
-    other = [option for option, value in group.options.items()
-             if any(peer.get(option) != value for peer in peers)]  # fmt: skip
+    peers = [g.options for g in groups if g.options["env"] == env]
+    other = [option for option, value in group.options.items() if any(
+        peer.get(option) != value for peer in peers
+        if option in PROBLEM or peer["algorithm"] == name
+    )]  # fmt: skip
     return ", ".join([name, *(f"{option} {group.options[option]}" for option in other)])
 
 
