@@ -24,6 +24,8 @@ def read_npz(path: str | os.PathLike[str], *required: str) -> dict[str, Array]:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("another kind")
             arrays = dict(archive)
+    except FileNotFoundError as error:
+        raise ValueError(f"{os.fspath(path)}: expected a whole .npz file, there is none") from error
     except UNREADABLE as error:
         raise ValueError(f"{os.fspath(path)}: expected a whole .npz file, got {error}") from error
     missing = [name for name in required if name not in arrays]

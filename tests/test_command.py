@@ -418,6 +418,7 @@ def test_a_pipe_of_another_s_that_breaks_is_no_reader_gone(monkeypatch, capfd):
 
 
 def rows_of(tmp_path, **columns):
+    columns = {"env_steps": [9] * len(next(iter(columns.values())))} | columns
     path = tmp_path / "progress.csv"
     lines = [
         ",".join(columns),
@@ -429,7 +430,7 @@ def rows_of(tmp_path, **columns):
 
 def test_the_end_of_a_training_says_what_its_record_shows(tmp_path):
     """KL of ten times δ counts from there; a policy that stands still with a weak gradient."""
-    plain, normalized = (argparse.Namespace(normalize_rewards=x) for x in (False, True))
+    plain, normalized = (argparse.Namespace(normalize_rewards=x, steps=9) for x in (False, True))
     far = rows_of(tmp_path, kl=[0.01, 0.1, 0.11, 7], entropy=[0.7, 0.6, 0.5, 0.4],
                   gradient_norm=[0.001] * 4)  # fmt: skip
     (line,) = remarks(plain, npg.Settings(delta=0.01), far)
@@ -452,3 +453,6 @@ def test_the_end_of_a_training_says_what_its_record_shows(tmp_path):
                   {"entropy": [0.009, 0.1, 0.004]}):  # fmt: skip
         assert remarks(plain, reinforce.Settings(), rows_of(tmp_path, **{**still, **other})) == []
     assert remarks(plain, cem.Settings(), rows_of(tmp_path, env_steps=[1], std=[1.0])) == []
+    (line,) = remarks(plain, cem.Settings(), rows_of(tmp_path, env_steps=[10], std=[1.0]))
+    assert line.startswith("the first iteration took 10 steps, more than --steps 9: ")
+    assert remarks(plain, cem.Settings(), rows_of(tmp_path, env_steps=[9, 12], std=[1, 1])) == []

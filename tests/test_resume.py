@@ -528,10 +528,14 @@ def test_evaluate_says_mean_error_and_quantiles_and_changes_nothing(tmp_path, pa
     assert shown["threshold"] == 5.5
     assert shown["exact_return"] is None
     assert evaluate.main([str(run)]) == 0
-    out = capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith(f"{shown['algorithm']} on Painted-v0, seed 0: 100 episodes, actions d")
+    (run / "result.json").rename(tmp_path / "aside")
+    assert evaluate.main([str(run)]) == 0
+    assert capsys.readouterr().out == told.replace("seed 0", "seed 0, not finished")
+    (tmp_path / "aside").rename(run / "result.json")
     verdict = "reached" if shown["mean_return"] >= 5.5 else "not reached"
-    assert f"threshold    5.5, {verdict}" in out
-    assert "100 episodes, actions drawn" in out
+    assert f"threshold    5.5, {verdict}" in told
     assert before == {p.name: p.read_bytes() for p in run.iterdir()}
 
 

@@ -87,6 +87,23 @@ def test_a_sweep_is_its_runs_and_repeating_it_runs_only_what_is_missing(tmp_path
     ]
 
 
+def test_a_sweep_of_more_steps_says_how_runs_become_longer_and_takes_those(
+    tmp_path, capsys, threads
+):
+    alone(tmp_path / "actor_critic-CartPole-v1-0", 0, *SHORT)
+    more = [*SHORT, "--steps", "400"]
+    capsys.readouterr()
+    assert sweep.main(words(tmp_path, *more, seeds=1)) == 1
+    *_, said = capsys.readouterr().err.splitlines()
+    assert said.endswith("; another --out begins anew; minipg train --resume DIR --steps N makes "
+                         "one longer, which is then taken")  # fmt: skip
+    run = str(tmp_path / "actor_critic-CartPole-v1-0")
+    assert train.main(["--resume", run, "--steps", "400"]) == 0
+    assert sweep.main(words(tmp_path, *more, seeds=1)) == 0
+    assert sweep.main(words(tmp_path, *SHORT, seeds=1)) == 1  # shorter: no run becomes so
+    assert capsys.readouterr().err.endswith("; another --out begins anew\n")
+
+
 def test_a_failing_run_stops_no_other(tmp_path, capsys, threads):
     (tmp_path / "actor_critic-CartPole-v1-0").write_text("in the way")
     alone(tmp_path / "actor_critic-CartPole-v1-1", 1, *SHORT, "--gamma", "0.5")

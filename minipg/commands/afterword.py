@@ -16,6 +16,9 @@ def remarks(args: argparse.Namespace, settings: Any, progress: Path) -> list[str
     most, entropies = 0.0, (0.0, 0.0)
     with progress.open(newline="") as file:
         for row in csv.DictReader(file):
+            if not count and (played := int(row["env_steps"])) > args.steps:
+                found.append(f"the first iteration took {played} steps, more than --steps "
+                             f"{args.steps}: fewer games or steps an iteration")  # fmt: skip
             kl, entropy = float(row.get("kl", 0)), float(row.get("entropy", 0))
             entropies = (entropies[0] if count else entropy), entropy
             count, most = count + 1, max(most, kl)

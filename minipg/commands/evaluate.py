@@ -15,7 +15,7 @@ from minipg.commands import cli, progress, runs
 from minipg.commands.environments import check_same, environments
 from minipg.commands.film import SUFFIXES, film
 from minipg.commands.mode import Mode
-from minipg.commands.say import plus_minus, rounded, verdict
+from minipg.commands.say import plus_minus, verdict
 from minipg.experience.environments import Envs
 from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
@@ -104,11 +104,12 @@ def command(args: argparse.Namespace) -> int:
         print(json.dumps(result, ensure_ascii=False))
         return 0
     mean, error = result["mean_return"], result["stderr"]
-    shown = "  ".join(f"{q} %: {rounded(x, error)}" for q, x in result["quantiles"].items())
+    shown = "  ".join(f"{q} %: {x:.4g}" for q, x in result["quantiles"].items())
+    so_far = ", not finished" * (not (args.folder / "result.json").exists())
     truth = result["exact_return"]
     exactly = f"exactly      {truth:.6g}, by the environment's table\n" if truth is not None else ""
-    print(f"{run.algorithm} on {run.env}, seed {run.seed}: {len(returns)} episodes, actions "
-          f"{'the most likely' if args.deterministic else 'drawn'}\n"
+    print(f"{run.algorithm} on {run.env}, seed {run.seed}{so_far}: {len(returns)} episodes, "
+          f"actions {'the most likely' if args.deterministic else 'drawn'}\n"
           f"mean return  {plus_minus(mean, error)} (standard error)\n{exactly}"
           f"quantiles    {shown}\n"
           f"threshold    {verdict(run.threshold, mean if truth is None else truth)}")  # fmt: skip

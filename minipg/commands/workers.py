@@ -60,11 +60,14 @@ def finish(run: argparse.Namespace) -> dict[str, Any]:
 def check_same(run: argparse.Namespace, config: dict[str, Any]) -> None:
     """Raise ValueError where a folder's options are not those of the run it stands for."""
     wanted = json.loads(json.dumps(vars(run), default=str))
-    other = [f"{name} {config.get(name)} for {wanted.get(name)}" for name in wanted | config
+    names = [name for name in wanted | config
              if name not in NOT_OPTIONS and config.get(name) != wanted.get(name)]  # fmt: skip
-    if other:
-        raise ValueError(f"expected a folder of this run, its config.json has {', '.join(other)}; "
-                         "another --out begins anew")  # fmt: skip
+    if names:
+        other = ", ".join(f"{name} {config.get(name)} for {wanted.get(name)}" for name in names)
+        longer = "; minipg train --resume DIR --steps N makes one longer, which is then taken"
+        longer *= names == ["steps"] and wanted["steps"] > config["steps"]
+        raise ValueError(f"expected a folder of this run, its config.json has {other}; another "
+                         f"--out begins anew{longer}")  # fmt: skip
 
 
 def steps_done(run: argparse.Namespace) -> int:
