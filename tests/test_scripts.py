@@ -471,11 +471,21 @@ def test_presets_are_those_of_the_environment_and_of_no_other_word():
     """Also of module:ID, and wherever the environment stands among the options."""
     wanted = PRESETS["ppo", "CartPole-v1"]
     for words in (["CartPole-v1"], ["module:CartPole-v1"], ["--out", "Acrobot-v1", "CartPole-v1"],
-                  ["--seed", "1", "CartPole-v1", "--out", "Acrobot-v1"]):  # fmt: skip
+                  ["--seed", "1", "CartPole-v1", "--out", "Acrobot-v1"], ["CartPole"],
+                  ["CartPole", "--out", "Acrobot-v1"]):  # fmt: skip
         assert vars(options.parse(["ppo", *words])).items() >= wanted.items()
     plain, named = (vars(options.parse(["ppo", "MountainCar-v0", *more]))
                     for more in ([], ["--out", "CartPole-v1"]))  # fmt: skip
     assert named == plain | {"out": Path("CartPole-v1")}
+
+
+def test_a_name_without_its_version_is_the_latest_s():
+    """As Gymnasium chooses; a name that is registered so, of a module or unknown is kept."""
+    gym.register("Plain", "gymnasium.envs.classic_control:CartPoleEnv")
+    for env, known in (("Taxi", "Taxi-v4"), ("Plain", "Plain"), ("NoSuch", "NoSuch"),
+                       ("Taxi-v3", "Taxi-v3"), ("my.module:Own", "my.module:Own")):  # fmt: skip
+        assert options.parse(["ppo", env]).env == known
+    gym.registry.pop("Plain")
 
 
 @pytest.mark.parametrize("table", ["FrozenLake-v1", "CliffWalking-v1", "Taxi-v4"])

@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import scipy
+from gymnasium.envs.registration import find_highest_version, parse_env_id
 
 from minipg.algorithms import acktr, actor_critic, cem, npg, ppo, reinforce, trpo
 from minipg.commands import cli
@@ -125,16 +126,28 @@ def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> No
                          choices=field.metadata.get("choices"))  # fmt: skip
 
 
+def with_version(env: str) -> str:
+    """CartPole → CartPole-v1, as Gymnasium chooses: presets, folders and pictures know one name."""
+    try:
+        namespace, name, version = parse_env_id(env)
+    except gym.error.Error:  # of a module; none of Gymnasium's
+        return env
+    known = version is not None or env in gym.registry
+    latest = None if known else find_highest_version(namespace, name)
+    return env if latest is None else f"{env}-v{latest}"
+
+
 def parse(words: list[str]) -> argparse.Namespace:
     """A command line with the presets of its algorithm and environment."""
     ids = [word.split(":")[-1] for word in words]
     guess = next((id for id in ids if words and (words[0], id) in PRESETS), None)  # for --help
     algorithm = next((word for word in words if word in ALGORITHMS), "")
     args = parser(guess, algorithm).parse_args(words)
-    env = args.env.split(":")[-1]
-    if guess in (None, env):
-        return args
-    return parser(env, algorithm).parse_args(words)  # --out CartPole-v1
+    env = with_version(args.env)
+    if (env.split(":")[-1] != guess) if guess else env != args.env:  # --out CartPole-v1; CartPole
+        args = parser(env.split(":")[-1], algorithm).parse_args(words)
+    args.env = env
+    return args
 
 
 def words_of(options: Mapping[str, Any]) -> list[str]:
