@@ -18,6 +18,8 @@ from minipg.steps.natural import SOLVERS
 from minipg.steps.optim import AdamState, adam_init, sgd_init
 from minipg.validate import TINY, Array, check_count, check_finite, check_parameters
 
+FALLING = "learning_rate", "critic_learning_rate", "delta"  # with --decay
+
 
 @dataclass(frozen=True)
 class LoopSettings(Checked):
@@ -39,18 +41,16 @@ class AdamSettings(LoopSettings):
     critic_learning_rate: float = option(0.003, "of the critic's Adam", 0)
     critic_epochs: int = option(10, "passes of the critic over a batch", 1)
     critic_minibatch: int = option(64, "samples of a step of the critic", 1)
-    decay: bool = option(False, "policy's and critic's steps shorten to 0, linearly in the steps")
+    decay: bool = option(False, "learning rates and δ fall to 0, linearly in the steps")
 
     def at(self, left: float) -> "AdamSettings":
-        """If so asked, steps `left` times as long, the share of the steps before the iteration:
-        the rates by it, δ by its square, since the step of a KL is proportional to √δ (E43)."""
-        if not self.decay:
-            return self
-        falls = {"learning_rate": left, "critic_learning_rate": left, "delta": left**2}
-        now = {name: by * getattr(self, name) for name, by in falls.items() if hasattr(self, name)}
-        if "delta" in now:
-            now["delta"] = max(now["delta"], TINY)
-        return replace(self, **now)
+        """If so asked, rates and δ times `left`, the share of the steps before the iteration.
+
+        A step of mean KL δ is proportional to √δ (E43): it shortens more slowly than those.
+        """
+        now = {name: getattr(self, name) for name in FALLING if self.decay and hasattr(self, name)}
+        least = {name: min(value, TINY) for name, value in now.items()}  # 0 stays 0, δ above it
+        return replace(self, **{name: max(left * now[name], least[name]) for name in now})
 
 
 @dataclass(frozen=True)
