@@ -562,6 +562,16 @@ def test_of_npg_what_is_used_is_said_to_fall(tmp_path, capsys, words, falls):
     assert f"begin: {falls} fall to 0 over --steps" in capsys.readouterr().err
 
 
+def test_a_std_that_is_told_is_said_to_be_of_the_steps(tmp_path, capsys):
+    run, words = str(tmp_path / "run"), ["--n-steps", "8", "--num-envs", "2", "--hidden", "2"]
+    assert train.main(["ppo", "Pendulum-v1", *words, "--final-std", "0.2", "--steps", "64",
+                       "--no-decay", "--no-normalize-observations", "--out", run]) == 0  # fmt: skip
+    policy, theta = load_policy(tmp_path / "run" / "parameters.npz")
+    assert np.exp(policy.split(theta)[1]) == pytest.approx([0.2])
+    assert train.main(["--resume", run, "--steps", "96"]) == 0
+    assert "begin: σ nears --final-std over --steps, till here 64\n" in capsys.readouterr().err
+
+
 def test_what_observations_are_normalised_by_is_said_to_be_of_the_steps(tmp_path, capsys):
     finish(tmp_path / "run", "npg", 300, "--normalize-observations")
     capsys.readouterr()

@@ -663,6 +663,11 @@ def test_the_absorbed_deviation_has_the_epsilon_of_the_one_trained_with(tmp_path
     [
         (["CartPole-v1", "--state-dependent-std"], "--state-dependent-std: expected with a head"),
         (["CartPole-v1", "--initial-std", "0.5"], "--initial-std: expected with a Box of actions"),
+        (["CartPole-v1", "--final-std", "0.5"], "--final-std: expected with a Box of actions"),
+        (
+            ["Pendulum-v1", "--final-std", "0.5", "--state-dependent-std"],
+            "--final-std: expected with a Box of actions, whose Gaussian has σ in θ, got --state",
+        ),
         (["CartPole-v1", "--rescale-actions"], "--rescale-actions: expected a bounded Box"),
         (["CartPole-v1", "--out", ""], "--out: expected the name of a new folder, got '.'"),
         (["CartPole-v1", "--out", "."], "--out: expected the name of a new folder, got '.'"),

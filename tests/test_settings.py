@@ -11,7 +11,7 @@ from minipg.commands import estimators, train
 from minipg.commands.options import ALGORITHMS
 from minipg.steps.kfac import Factors, average
 
-LOOP = {"gamma": 0.99, "lam": 0.95, "n_steps": 64}
+LOOP = {"final_std": 0.0, "gamma": 0.99, "lam": 0.95, "n_steps": 64}
 ADAM = {
     **LOOP,
     "critic_learning_rate": 0.003,
@@ -35,6 +35,7 @@ DEFAULTS = {
 }  # fmt: skip
 LEAST = {  # that is accepted, and the most where there is one
     **dict.fromkeys(("gamma", "lam", "decay"), (0, 1)),
+    "final_std": (0, 1e8),
     **dict.fromkeys(("n_steps", "critic_epochs", "critic_minibatch", "cg_iterations", "epochs",
                      "minibatch"), (1, 10**6)),
     **dict.fromkeys(("delta", "critic_delta"), (np.finfo(float).tiny, None)),
@@ -74,6 +75,13 @@ def test_the_range_of_each_number(module, name):
     for value in (below, math.nan, math.inf, -math.inf, *above):
         with pytest.raises(ValueError, match=name if name != "elite" else "elite|population"):
             module.Settings(**{name: value})
+
+
+@pytest.mark.parametrize("module", [npg, trpo, ppo, acktr])
+def test_the_last_std_is_0_for_none_or_one_whose_logarithm_fits(module):
+    assert module.Settings(final_std=1e-8).final_std == 1e-8
+    with pytest.raises(ValueError, match="final_std: expected 0 or 1e-8 to 1e8, got 9e-09"):
+        module.Settings(final_std=9e-9)
 
 
 @pytest.mark.parametrize(("module", "name"), [(reinforce, "baseline"), (npg, "solver"),

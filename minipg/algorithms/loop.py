@@ -13,11 +13,13 @@ from minipg.estimators.fits import fit_values
 from minipg.estimators.returns import gae, normalize
 from minipg.experience.environments import Envs, recent_returns
 from minipg.experience.rollout import collect, start_stream
+from minipg.policies.held import held, nearer_std
 from minipg.policies.policy import Policy
 from minipg.steps.natural import SOLVERS
 from minipg.steps.optim import AdamState, adam_init, sgd_init
 from minipg.validate import TINY, Array, check_count, check_finite, check_parameters
 
+HELD = 1 / 2  # of the steps, the last: σ is no longer learned but nears --final-std
 FALLING = "learning_rate", "critic_learning_rate", "delta"  # with --decay
 
 
@@ -28,6 +30,12 @@ class LoopSettings(Checked):
     gamma: float = option(0.99, "discount γ of the rewards, in [0, 1]", 0, 1)
     lam: float = option(0.95, "λ of GAE, in [0, 1]", 0, 1)
     n_steps: int = option(64, "steps of each game an iteration", 1)
+    final_std: float = option(0.0, "σ at the end, learned for half the steps; 0: for all", 0, 1e8)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 0 < self.final_std < 1e-8:
+            raise ValueError(f"final_std: expected 0 or 1e-8 to 1e8, got {self.final_std}")
 
     def at(self, left: float) -> "LoopSettings":
         """The options of an iteration, a share `left` of the steps before it: these."""
@@ -116,9 +124,11 @@ def learn(
         start = State(theta, init(theta), critic.init(rng, theta.dtype))
     theta, state = start.theta, start.theta_state
     phi, phi_state, env_steps = start.phi, start.phi_state, start.env_steps
+    still = held(policy) if settings.final_std else policy
     stream, steps = start.stream or start_stream(envs, theta, rng), check_count("steps", steps)
     while env_steps < steps:
-        now = settings.at(1 - env_steps / steps)
+        left = 1 - env_steps / steps
+        now = settings.at(left)
         batch, stream = collect(envs, policy, theta, rng, settings.n_steps, stream)
         env_steps += batch.rewards.size
         if not batch.num_steps:  # nothing but resets
@@ -130,8 +140,12 @@ def learn(
             normalize(adv, batch.valid)[batch.valid],
         )  # fmt: skip
         before = policy.eta(theta, samples.obs)
-        theta, state, figures = update(policy, theta, samples, now, state, rng)
+        late, log_std = settings.final_std and left <= HELD, policy.split(theta)[1]
+        theta, state, figures = update(still if late else policy, theta, samples, now, state, rng)
         check_finite("parameters after the step", theta)
+        if late:
+            share = min(1, batch.rewards.size / (left * steps))
+            theta = nearer_std(policy, theta, log_std, settings.final_std, share)
         target = (values + adv)[batch.valid]
         phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, now, rng)
         eta = policy.eta(theta, samples.obs)

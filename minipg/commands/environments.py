@@ -98,6 +98,11 @@ def prepare(args: argparse.Namespace) -> tuple[Envs, Any, Policy, Any]:
     if not policy.head.num_log_std and args.initial_std != 1:
         raise ValueError("--initial-std: expected with a Box of actions, whose Gaussian has σ, got "
                          f"{envs.single_action_space}")  # fmt: skip
+    follows = getattr(settings, "final_std", 0)
+    if follows and not policy.num_log_std:
+        got = "--state-dependent-std" if policy.head.num_log_std else envs.single_action_space
+        raise ValueError("--final-std: expected with a Box of actions, whose Gaussian has σ in θ, "
+                         f"got {got}")  # fmt: skip
     return envs, scaler, policy, settings
 
 

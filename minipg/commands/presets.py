@@ -175,7 +175,12 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "critic_learning_rate": 0.0003,
         "decay": True,
     },
-    ("trpo", "Walker2d-v5"): {**_TRPO_WALKING, "lam": 0.95, "damping": 0.3},
+    ("trpo", "Walker2d-v5"): {
+        **_TRPO_WALKING,
+        "lam": 0.95,
+        "damping": 0.3,
+        "final_std": 0.3,
+    },
     ("ppo", "Walker2d-v5"): {
         **_PPO,
         "lam": 0.9,

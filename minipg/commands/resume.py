@@ -78,6 +78,8 @@ def interrupted(
         if args.algorithm == "npg" and names and args.learning_rate:
             names = "learning_rate", "critic_learning_rate"  # δ is not used
         told = [f"{' and '.join(names)} {'fall' if names[1:] else 'falls'} to 0 over"] * bool(names)
+        if getattr(args, "final_std", 0):
+            told += ["σ nears --final-std over"]
         if args.normalize_observations:
             told += ["observations are normalised by the first quarter of"]
         if told and steps != args.steps:

@@ -6,6 +6,7 @@ blocks         how its sums over samples are fast
 heads          what a head is: log π, score, entropy, KL, Fisher
 softmax        … of one of n actions                                   E03, E07, E39
 gaussian       … of d real numbers                                     E03, E07, E39
+held           … whose σ follows a schedule                            E03
 multi_softmax  … of several discrete dimensions                        E03, E07, E39
 registry       the heads by name, for files and spaces of actions
 layout         what stands in θ: the network's parameters, log σ
