@@ -12,6 +12,9 @@ _TRPO_WALKING = {**_TRPO_DECAY, "num_envs": 4, "n_steps": 512, "critic_epochs": 
                  "critic_minibatch": 128, "normalize_rewards": True}  # fmt: skip
 _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
+_A2C = {"num_envs": 16, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01}
+_CEM = {"num_envs": 2, "hidden": (), "std": 5.0, "extra_std": 1.0, "population": 30,
+        "elite": 6}  # fmt: skip
 _TABLE = {"hidden": (), "num_envs": 64}  # observations are states: a number for each, no network
 _PPO_TABLE = {**_TABLE, "minibatch": 512, "learning_rate": 0.02}
 _CLIFF = {**_TABLE, "max_episode_steps": 200, "gamma": 1.0, "lam": 0.9, "damping": 0.001,
@@ -49,26 +52,9 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "critic_epochs": 2,
     },
     ("acktr", "CartPole-v1"): {"steps": 98_000},
-    ("cem", "CartPole-v1"): {
-        "num_envs": 2,
-        "hidden": (),
-        "std": 5.0,
-        "extra_std": 1.0,
-        "population": 30,
-        "elite": 6,
-    },
-    ("actor_critic", "CartPole-v1"): {
-        "num_envs": 8,
-        "n_steps": 16,
-        "learning_rate": 0.003,
-        "critic_learning_rate": 0.01,
-    },
-    ("actor_critic", "Acrobot-v1"): {
-        "num_envs": 16,
-        "n_steps": 16,
-        "learning_rate": 0.003,
-        "critic_learning_rate": 0.01,
-    },
+    ("cem", "CartPole-v1"): _CEM,
+    ("actor_critic", "CartPole-v1"): {**_A2C, "num_envs": 8},
+    ("actor_critic", "Acrobot-v1"): _A2C,
     ("actor_critic", "Pendulum-v1"): {
         "steps": 1_000_000,
         "num_envs": 128,
@@ -92,13 +78,9 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "normalize_rewards": True,
     },
     ("cem", "MountainCarContinuous-v0"): {
+        **_CEM,
         "steps": 300_000,
-        "num_envs": 2,
-        "hidden": (),
-        "std": 5.0,
         "extra_std": 0.5,
-        "population": 30,
-        "elite": 6,
         "normalize_observations": True,
     },
     ("cem", "MountainCar-v0"): {
