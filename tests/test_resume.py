@@ -13,7 +13,6 @@ from types import SimpleNamespace
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.wrappers.vector import NormalizeObservation
 from hypothesis import Phase, example, given, settings, strategies as st
 from strategies import RNGS, SEEDS
 from test_lqr import problems
@@ -30,7 +29,7 @@ from minipg.algorithms.state import (
 from minipg.commands import evaluate, resume, runs, train, until, writer
 from minipg.experience.environments import adapt, make_envs, policy_for, recent_returns
 from minipg.experience.rollout import Stream, play_episodes
-from minipg.experience.scaling import NormalizeReward
+from minipg.experience.scaling import NormalizeObservation, NormalizeReward
 from minipg.policies.policy_file import load_policy, save_policy
 from minipg.policies.softmax import Softmax
 from minipg.problems.lqr_env import LQRVectorEnv

@@ -1,9 +1,8 @@
 """Rewards scaled by the deviation of the discounted return; statistics that stay; step sizes that
 fall."""
 
-from types import SimpleNamespace
-
 import drift
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.wrappers.utils import RunningMeanStd
@@ -12,12 +11,29 @@ from strategies import mdps
 
 from minipg.algorithms import npg, ppo, trpo
 from minipg.algorithms.loop import learn
-from minipg.algorithms.state import environment_state, restore_environments
+from minipg.algorithms.state import environment_state, load_tree, restore_environments
+from minipg.commands import train
 from minipg.experience.environments import make_envs
-from minipg.experience.scaling import NormalizeReward, settle
+from minipg.experience.scaling import NormalizeObservation, NormalizeReward, deviation
 from minipg.policies.build import softmax_policy
+from minipg.policies.policy_file import load_policy
 from minipg.problems.mdp_env import TabularVectorEnv
 from minipg.validate import TINY
+
+
+class Constant(gym.Env):
+    """Observations (steps so far, 1); a step gives 1."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (2,))
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, **options):
+        self.t = 0
+        return np.array([0, 1], np.float32), {}
+
+    def step(self, action):
+        self.t += 1
+        return np.array([self.t, 1], np.float32), 1.0, False, False, {}
 
 
 @given(mdps(), st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 4), st.floats(0, 1))
@@ -66,21 +82,57 @@ def test_a_reset_begins_every_return_anew():
         assert envs.accumulated_reward.tolist() == [1, 1]
 
 
-@given(st.integers(1, 3), st.integers(2, 300), st.floats(-1e6, 1e6))
-def test_what_never_varied_is_centred_and_not_divided(copies, steps, constant):
-    """The first number is constant while the statistics go on, the second alternates."""
-    scaler = SimpleNamespace(obs_rms=RunningMeanStd(shape=(2,)), epsilon=1e-8)
+@given(st.integers(1, 3), st.integers(2, 300), st.floats(-1e6, 1e6), st.floats(3e-3, 1e3))
+def test_what_never_varied_is_centred_and_not_divided(copies, steps, constant, moves):
+    """In single precision, as in training: a constant, and a number that alternates."""
+    seen = RunningMeanStd(shape=(2,), dtype=np.float32)
     for t in range(steps):
-        settle(scaler, True)
-        scaler.obs_rms.update(np.array(copies * [[constant, 5 + (-1) ** t]]))
-    assert scaler.update_running_mean
-    mean, var = scaler.obs_rms.mean.copy(), scaler.obs_rms.var.copy()
-    assert var[0] < 1.01e-4 * (1 + constant**2) / (copies * steps)  # what divided by
-    for _ in range(2):  # the second time changes nothing
-        settle(scaler, False)
-        assert not scaler.update_running_mean
-        assert scaler.obs_rms.mean.tolist() == mean.tolist()
-        assert scaler.obs_rms.var.tolist() == [1, var[1]]
+        seen.update(np.array(copies * [[constant, moves * (-1) ** t]], np.float32))
+    before = seen.var.copy()
+    assert before[0] * copies * steps < 1.01e-4 * (1 + constant**2)  # what would be divided by
+    found = deviation(seen, 1e-8)
+    assert found.tolist() == [1, np.sqrt(before[1] + 1e-8)]
+    assert (seen.var == before).all()
+
+
+@pytest.mark.parametrize(("mean", "spread"), [(101325, 20), (1000, 0.2), (1e15, 1e14)])
+def test_what_varies_little_beside_its_size_has_varied(mean, spread):
+    seen, rng = RunningMeanStd(shape=(1,), dtype=np.float32), np.random.default_rng(0)
+    for _ in range(300):
+        seen.update(rng.normal(mean, spread, (8, 1)).astype(np.float32))
+    assert deviation(seen, 1e-8)[0] == np.sqrt(seen.var[0] + 1e-8) != 1
+
+
+def test_statistics_that_stay_divide_by_what_the_saved_policy_does():
+    envs = NormalizeObservation(make_envs("CartPole-v1", 2))
+    seen = envs.obs_rms
+    for k in range(100):
+        seen.update(np.array([[3, k, -k, k / 9]], np.float32))
+    obs, before = np.array([[4, 4, 4, 4]], np.float32), seen.mean.copy()
+    envs.update_running_mean = False
+    wanted = (obs - before) / deviation(seen, envs.epsilon)
+    assert wanted[0, 0] == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(envs.observations(obs), wanted, rtol=1e-6)
+    assert (seen.mean == before).all()
+    envs.update_running_mean = True
+    assert envs.observations(obs)[0, 0] > 9  # as Gymnasium's, which counts it
+    assert (seen.mean != before).all()
+
+
+@pytest.mark.parametrize("until", [[], ["--until", "9"]])
+def test_a_constant_observation_leaves_no_large_parameter(tmp_path, until):
+    """Also of a run that ends within the first quarter, and the statistics are as they were."""
+    gym.register("Constant-v0", Constant, max_episode_steps=10)
+    try:
+        words = ["ppo", "Constant-v0", "--steps", "4000", "--n-steps", "16", "--hidden", "4"]
+        out = tmp_path / "run"
+        assert train.main([*words, *until, "--normalize-observations", "--out", str(out)]) == 0
+    finally:
+        gym.registry.pop("Constant-v0")
+    policy, theta = load_policy(out / "parameters.npz")
+    assert np.abs(policy.named(theta)["W0"]).max() < 10
+    (layer,) = [x for x in load_tree(out / "state.npz")["envs"] if "obs_rms.count" in x]
+    assert 0 < layer["obs_rms.var"][1] * layer["obs_rms.count"] < 2.1e-4
 
 
 def test_a_copy_of_its_state_scales_alike_also_where_an_episode_has_just_ended():

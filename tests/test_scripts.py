@@ -12,7 +12,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import stress
-from gymnasium.wrappers.vector import NormalizeObservation
 from test_resume import interrupt
 
 from minipg.algorithms import actor_critic, reinforce
@@ -35,7 +34,7 @@ from minipg.commands.presets import PRESETS
 from minipg.commands.say import plus_minus
 from minipg.experience.environments import make_envs
 from minipg.experience.rollout import play_episodes
-from minipg.experience.scaling import NormalizeReward
+from minipg.experience.scaling import NormalizeObservation, NormalizeReward
 from minipg.policies.build import gaussian_policy, softmax_policy
 from minipg.policies.policy_file import load_policy, save_policy
 from minipg.truth.verdict import Verdict

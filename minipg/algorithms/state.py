@@ -116,7 +116,7 @@ ATTRIBUTES = {  # all that changes in a layer; a layer that is not here is reset
         "episode_count", "episode_returns", "episode_lengths", "prev_dones", "return_queue",
         "length_queue",
     ),
-    _WRAPPERS + "stateful_observation.NormalizeObservation": (
+    "minipg.experience.scaling.NormalizeObservation": (
         "obs_rms.mean", "obs_rms.var", "obs_rms.count",
     ),
     "minipg.experience.scaling.NormalizeReward": (

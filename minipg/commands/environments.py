@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
-from gymnasium.wrappers.vector import NormalizeObservation
 
 from minipg.commands.options import as_option, settings_of
 from minipg.commands.presets import PRESETS
 from minipg.experience.environments import Envs, make_envs, policy_for
-from minipg.experience.scaling import NormalizeReward
+from minipg.experience.scaling import NormalizeObservation, NormalizeReward
 from minipg.policies.policy import Policy
 from minipg.validate import check_range
 

@@ -26,7 +26,7 @@ from minipg.commands.resume import OBSERVED, check_start, interrupted, note, wit
 from minipg.commands.say import summary
 from minipg.commands.until import Goal, iterations
 from minipg.experience.environments import Envs
-from minipg.experience.scaling import settle
+from minipg.experience.scaling import deviation
 from minipg.policies.build import absorb_normalization
 from minipg.policies.policy import Policy
 from minipg.policies.policy_file import load_policy
@@ -81,13 +81,13 @@ def train(
         """θ with the statistics so far, frozen, in its first layer."""
         if scaler is None:
             return theta
-        std = np.sqrt(scaler.obs_rms.var + scaler.epsilon)
+        std = deviation(scaler.obs_rms, scaler.epsilon)
         return absorb_normalization(policy, theta, scaler.obs_rms.mean, std)
 
     def observed(env_steps: int) -> None:
         """Statistics stay once their share is played: drifting, they would move a θ that rests."""
         if scaler is not None:
-            settle(scaler, env_steps < OBSERVED * args.steps)
+            scaler.update_running_mean = env_steps < OBSERVED * args.steps
 
     def add(state: State, record: dict[str, Any]) -> None:
         observed(state.env_steps)

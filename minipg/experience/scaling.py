@@ -4,6 +4,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.wrappers.utils import RunningMeanStd
 
 from minipg.validate import Array
 
@@ -39,14 +40,24 @@ class NormalizeReward(gym.wrappers.vector.NormalizeReward):
         return obs, reward / scale, terminated, truncated, info
 
 
-def settle(scaler: gym.wrappers.vector.NormalizeObservation, go_on: bool) -> None:
-    """The statistics go on, or stay; then a number that never varied is centred, not divided.
+class NormalizeObservation(gym.wrappers.vector.NormalizeObservation):
+    """Gymnasium's, but where its statistics stay: there `deviation` divides."""
+
+    def observations(self, observations: Array) -> Array:
+        """(s − mean)/deviation, float32."""
+        if self.update_running_mean:
+            return super().observations(observations)
+        centred = observations - self.obs_rms.mean
+        return (centred / deviation(self.obs_rms, self.epsilon)).astype(np.float32)
+
+
+def deviation(seen: RunningMeanStd, epsilon: float) -> Array:
+    """√(variance + ε), but 1 of a number that never varied, which is centred and not divided.
 
     Its variance is what the first guess, 0 ± 1 of a weight of 1e-4, leaves of (1 + x²) 1e-4 / n:
     divided by the root of that it would, once it moves, be thousands.
     """
-    scaler.update_running_mean = go_on
-    seen = scaler.obs_rms
-    if not go_on:
-        still = seen.var * seen.count < 2e-4 * (1 + seen.mean**2)
-        seen.var = np.where(still, 1, seen.var)
+    guessed = 1.01e-4 * (1 + np.square(seen.mean, dtype=np.float64))
+    variance = seen.var.copy()
+    variance[np.multiply(seen.var, seen.count, dtype=np.float64) < guessed] = 1
+    return np.sqrt(variance + epsilon)
