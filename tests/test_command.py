@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from minipg import __version__, commands
-from minipg.algorithms import cem, npg, ppo, reinforce
+from minipg.algorithms import acktr, cem, npg, ppo, reinforce
 from minipg.commands import cli, estimators, evaluate, main, plot, say, sweep, train
 from minipg.commands.afterword import remarks
 from minipg.commands.process import in_run
@@ -430,7 +430,9 @@ def rows_of(tmp_path, **columns):
 
 def test_the_end_of_a_training_says_what_its_record_shows(tmp_path):
     """KL of ten times δ counts from there; a policy that stands still with a weak gradient."""
-    plain, normalized = (argparse.Namespace(normalize_rewards=x, steps=9) for x in (False, True))
+    plain, normalized = (
+        argparse.Namespace(algorithm="npg", normalize_rewards=x, steps=9) for x in (False, True)
+    )
     far = rows_of(tmp_path, kl=[0.01, 0.1, 0.11, 7], entropy=[0.7, 0.6, 0.5, 0.4],
                   gradient_norm=[0.001] * 4)  # fmt: skip
     (line,) = remarks(plain, npg.Settings(delta=0.01), far)
@@ -439,6 +441,9 @@ def test_the_end_of_a_training_says_what_its_record_shows(tmp_path):
     assert remarks(plain, npg.Settings(delta=0.7), far) == []
     (line,) = remarks(plain, npg.Settings(learning_rate=4.0), far)
     assert ": --learning-rate 0.4, or trpo" in line
+    other = argparse.Namespace(**{**vars(plain), "algorithm": "acktr"})
+    (line,) = remarks(other, acktr.Settings(delta=0.01), far)  # its rate bounds the step of δ
+    assert ": --delta 0.001, or trpo" in line
     certain = {"entropy": [0.7, 0, 0.1, 0, 0], "gradient_norm": [1, 0, 0, 0, 0]}
     (line,) = remarks(plain, ppo.Settings(), rows_of(tmp_path, **certain))
     assert "is 0 in the last 2 of 5 iterations: it learns no more" in line

@@ -48,37 +48,70 @@ def test_evaluate_says_the_exact_mean_where_a_table_knows_it(tmp_path, capsys, e
 class Costly(FrozenLakeEnv):
     """Its table is its parent's; a step costs 1."""
 
+    def __init__(self, cost=1):
+        super().__init__()
+        self.cost = cost
+
     def step(self, action):
         obs, reward, *rest = super().step(action)
-        return obs, reward - 1, *rest
+        return obs, reward - self.cost, *rest
 
 
-class Coarse(FrozenLakeEnv):
-    """What it shows is the row, of 4, not the state."""
-
-    def __init__(self):
-        super().__init__()
-        self.observation_space = gym.spaces.Discrete(4)
+class Elsewhere(FrozenLakeEnv):
+    """It begins beside the goal."""
 
     def reset(self, **options):
-        obs, info = super().reset(**options)
+        _, info = super().reset(**options)
+        self.s = 14
+        return 14, info
+
+
+class Coarse(gym.Env):
+    """What it shows is the row, of 4, not the state of its table."""
+
+    def __init__(self):
+        self.lake = FrozenLakeEnv()
+        self.P, self.initial_state_distrib = self.lake.P, self.lake.initial_state_distrib
+        self.observation_space = gym.spaces.Discrete(4)
+        self.action_space = self.lake.action_space
+
+    def reset(self, **options):
+        obs, info = self.lake.reset(**options)
         return obs // 4, info
 
     def step(self, action):
-        obs, *rest = super().step(action)
+        obs, *rest = self.lake.step(action)
         return obs // 4, *rest
+
+
+class Twice(gym.wrappers.TimeLimit):
+    def step(self, action):
+        obs, reward, *rest = super().step(action)
+        return obs, 2 * reward, *rest
+
+
+def doubled():
+    return Twice(gym.make("FrozenLake-v1"), 20)
 
 
 def halved():
     return gym.wrappers.TransformReward(gym.make("FrozenLake-v1"), lambda r: r / 2)
 
 
+FICKLE = ["--env-kwargs", '{"fickle_passenger": true}']
+
+
 @pytest.mark.parametrize(
     ("entry_point", "more"),
-    [(halved, []), (Costly, []), (Coarse, []), ("gymnasium.envs.toy_text.taxi:TaxiEnv",
-                                               ["--env-kwargs", '{"fickle_passenger": true}'])],
-    ids=["a wrapper", "its heir", "its rows", "the environment"],
-)  # fmt: skip
+    [
+        (halved, []),
+        (doubled, []),
+        (Costly, []),
+        (Elsewhere, []),
+        (Coarse, []),
+        ("gymnasium.envs.toy_text.taxi:TaxiEnv", FICKLE),
+    ],
+)
 def test_what_plays_otherwise_than_its_table_is_not_told_exactly(tmp_path, entry_point, more):
     gym.register("Otherwise-v0", entry_point, max_episode_steps=20)
     try:

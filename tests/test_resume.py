@@ -526,12 +526,15 @@ def test_evaluate_says_mean_error_and_quantiles_and_changes_nothing(tmp_path, pa
     assert list(shown["quantiles"]) == ["5", "25", "50", "75", "95"]
     assert shown["threshold"] == 5.5
     assert shown["exact_return"] is None
+    assert shown["finished"]
     assert evaluate.main([str(run)]) == 0
     told = capsys.readouterr().out
     assert told.startswith(f"{shown['algorithm']} on Painted-v0, seed 0: 100 episodes, actions d")
     (run / "result.json").rename(tmp_path / "aside")
     assert evaluate.main([str(run)]) == 0
     assert capsys.readouterr().out == told.replace("seed 0", "seed 0, not finished")
+    assert evaluate.main([str(run), "--json"]) == 0
+    assert not json.loads(capsys.readouterr().out)["finished"]
     (tmp_path / "aside").rename(run / "result.json")
     verdict = "reached" if shown["mean_return"] >= 5.5 else "not reached"
     assert f"threshold    5.5, {verdict}" in told

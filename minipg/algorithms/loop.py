@@ -20,7 +20,7 @@ from minipg.steps.optim import AdamState, adam_init, sgd_init
 from minipg.validate import TINY, Array, check_count, check_finite, check_parameters
 
 HELD = 1 / 2  # of the steps, the last: σ is no longer learned but nears --final-std
-FALLING = "learning_rate", "critic_learning_rate", "delta"  # with --decay
+FALLING = "learning_rate", "delta", "critic_learning_rate"  # with --decay
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,14 @@ def learn(
         late, log_std = settings.final_std and left <= HELD, policy.split(theta)[1]
         theta, state, figures = update(still if late else policy, theta, samples, now, state, rng)
         check_finite("parameters after the step", theta)
-        if late:
-            share = min(1, batch.rewards.size / (left * steps))
-            theta = nearer_std(policy, theta, log_std, settings.final_std, share)
         target = (values + adv)[batch.valid]
         phi, phi_state = refit(critic, phi, phi_state, samples.obs, target, now, rng)
         eta = policy.eta(theta, samples.obs)
+        kl = float(policy.head.kl(eta, before).mean())
+        if late:
+            share = min(1, batch.rewards.size / (left * steps))
+            theta = nearer_std(policy, theta, log_std, settings.final_std, share)
+            eta = policy.eta(theta, samples.obs)
         episodes, mean_return, mean_length = recent_returns(envs)
         yield (
             State(theta, state, phi, phi_state, stream, env_steps, episodes),
@@ -158,7 +160,7 @@ def learn(
                 "mean_return": mean_return,
                 "mean_length": mean_length,
                 "entropy": float(policy.head.entropy(eta).mean()),
-                "kl": float(policy.head.kl(eta, before).mean()),
+                "kl": kl,
                 **figures,
             },
         )

@@ -27,7 +27,7 @@ def remarks(args: argparse.Namespace, settings: Any, progress: Path) -> list[str
             weak += gradient < WEAK
             dead = dead + 1 if gradient == 0 == entropy else 0
     if far:
-        rate = getattr(settings, "learning_rate", 0)  # of NPG: not 0, δ is not used
+        rate = args.algorithm == "npg" and settings.learning_rate  # not 0: δ is not used
         shorter = f"--learning-rate {rate / 10:g}" if rate else f"--delta {delta / 10:g}"
         found.append(f"KL reached {most:.3g}, above {FAR} δ in {far} of {count} iterations: "
                      f"{shorter}, or trpo, which refuses such steps")  # fmt: skip

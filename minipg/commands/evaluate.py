@@ -98,14 +98,15 @@ def command(args: argparse.Namespace) -> int:
         "deterministic": args.deterministic, **figures(returns),
         "exact_return": exact_return(run, policy, theta),
         "quantiles": {str(q): float(np.percentile(returns, q)) for q in QUANTILES},
-        "threshold": run.threshold,
+        "threshold": run.threshold, "finished": (args.folder / "result.json").exists(),
     }  # fmt: skip
     if args.json:
         print(json.dumps(result, ensure_ascii=False))
         return 0
     mean, error = result["mean_return"], result["stderr"]
-    shown = "  ".join(f"{q} %: {x:.4g}" for q, x in result["quantiles"].items())
-    so_far = ", not finished" * (not (args.folder / "result.json").exists())
+    shown = "  ".join(f"{q} %: {x:.4g}" if abs(x) < 1e4 else f"{q} %: {x:.0f}"
+                      for q, x in result["quantiles"].items())  # fmt: skip
+    so_far = ", not finished" * (not result["finished"])
     truth = result["exact_return"]
     exactly = f"exactly      {truth:.6g}, by the environment's table\n" if truth is not None else ""
     print(f"{run.algorithm} on {run.env}, seed {run.seed}{so_far}: {len(returns)} episodes, "

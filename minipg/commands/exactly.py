@@ -21,18 +21,15 @@ HARMLESS = Guard, OrderEnforcing, PassiveEnvChecker, TimeLimit  # layers that ch
 
 def limit_of_its_table(env: Any) -> int | None:
     """The steps after which it cuts an episode; None where its table need not say what it does."""
-    limits, inner = [], type(env.unwrapped)
+    limits = []
     while env is not env.unwrapped:
         if type(env) not in HARMLESS:
             return None
         if isinstance(env, TimeLimit):
             limits.append(env._max_episode_steps)
         env = env.env
-    maker, *plays = (
-        next(kind for kind in inner.__mro__ if name in vars(kind))
-        for name in ("__init__", "step", "reset")
-    )
-    if not all(issubclass(maker, kind) for kind in plays):  # a heir plays otherwise than its table
+    players = [kind for kind in type(env).__mro__ if {"step", "reset"} & vars(kind).keys()]
+    if len(players) != 2:  # beside gym.Env: an heir plays otherwise than the table it inherits
         return None
     if getattr(env, "fickle_passenger", False):  # Taxi's, who changes his mind beside it
         return None

@@ -127,7 +127,10 @@ def add_field(sub: argparse.ArgumentParser, field: dataclasses.Field[Any]) -> No
 
 
 def with_version(env: str) -> str:
-    """CartPole → CartPole-v1, as Gymnasium chooses: presets, folders and pictures know one name."""
+    """CartPole → CartPole-v1, as Gymnasium chooses: one name for presets and folders.
+
+    module:ID is as it was.
+    """
     try:
         namespace, name, version = parse_env_id(env)
     except gym.error.Error:  # of a module; none of Gymnasium's

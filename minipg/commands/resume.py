@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from minipg.algorithms.loop import FALLING
 from minipg.algorithms.state import State
 from minipg.commands import cli, runs
 from minipg.commands.options import ALGORITHMS, VERSIONS, parser, words_of
@@ -15,8 +16,10 @@ from minipg.validate import check_choice
 ANNEALED = {  # what falls to 0 as --steps are played
     "reinforce": ("learning_rate",),
     "actor_critic": ("learning_rate", "critic_learning_rate"),
-    **dict.fromkeys(("npg", "trpo"), ("delta", "critic_learning_rate")),  # with --decay
-    "ppo": ("learning_rate", "critic_learning_rate"),  # too
+    **{
+        name: tuple(x for x in FALLING if hasattr(ALGORITHMS[name][1], x))
+        for name in ("npg", "trpo", "ppo")
+    },  # with --decay
     "cem": ("extra_std",),
 }
 OBSERVED = 1 / 4  # of --steps: what they show is what --normalize-observations normalises by
@@ -75,8 +78,8 @@ def interrupted(
         if steps <= done:
             raise ValueError(f"--steps: expected more than the {done} that are done, got {steps}")
         names = ANNEALED.get(args.algorithm, ()) if getattr(args, "decay", True) else ()
-        if args.algorithm == "npg" and names and args.learning_rate:
-            names = "learning_rate", "critic_learning_rate"  # δ is not used
+        unused = "delta" if getattr(args, "learning_rate", 0) else "learning_rate"  # of NPG's two
+        names = tuple(x for x in names if (args.algorithm, x) != ("npg", unused))
         told = [f"{' and '.join(names)} {'fall' if names[1:] else 'falls'} to 0 over"] * bool(names)
         if getattr(args, "final_std", 0):
             told += ["σ nears --final-std over"]
