@@ -10,6 +10,7 @@ _TRPO = {**_MUJOCO, "lam": 0.97}
 _TRPO_DECAY = {**_TRPO, "delta": 0.02, "cg_iterations": 25, "decay": True}
 _TRPO_WALKING = {**_TRPO_DECAY, "num_envs": 4, "n_steps": 512, "critic_epochs": 20,
                  "critic_minibatch": 128, "normalize_rewards": True}  # fmt: skip
+_TRPO_SCALED = {**_TRPO, "delta": 0.02, "decay": True, "normalize_rewards": True}
 _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 _A2C = {"num_envs": 16, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01}
@@ -179,6 +180,15 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "decay": True,
         "initial_std": 0.4,
     },
+    ("trpo", "Swimmer-v5"): {**_TRPO_SCALED, "gamma": 0.999},
+    ("ppo", "Swimmer-v5"): {
+        **_PPO,
+        "gamma": 0.999,
+        "critic_learning_rate": 0.0003,
+        "decay": True,
+    },
+    ("trpo", "InvertedDoublePendulum-v5"): _TRPO_SCALED,
+    ("ppo", "InvertedDoublePendulum-v5"): {**_PPO, "decay": True},
     ("trpo", "InvertedPendulum-v5"): _TRPO,
     ("ppo", "InvertedPendulum-v5"): _PPO,
 }
