@@ -425,6 +425,11 @@ def test_the_command_on_a_function_and_on_a_file(tmp_path, monkeypatch, capsys):
     np.savez(path, **arrays, gradient=row(w))
     assert command.main([str(path), "--gamma", "0.9"]) == 0
     assert capsys.readouterr().out.startswith("GAE λ = 0.95, truncation treated as termination | ")
+    assert command.main([str(path)]) == 1
+    default = capsys.readouterr().out
+    for gamma, same in (("0.99", True), ("0.989", False)):
+        assert command.main([str(path), "--gamma", gamma]) == 1
+        assert (capsys.readouterr().out == default) == same
     np.savez(path, **arrays, gradient=np.arange(5.0))
     assert command.main([str(path), "--gamma", "0.9", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["readings"] == []

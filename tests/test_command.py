@@ -446,7 +446,7 @@ def test_the_end_of_a_training_says_what_its_record_shows(tmp_path):
     assert ": --delta 0.001, or trpo" in line
     certain = {"entropy": [0.7, 0, 0.1, 0, 0], "gradient_norm": [1, 0, 0, 0, 0]}
     (line,) = remarks(plain, ppo.Settings(), rows_of(tmp_path, **certain))
-    assert "is 0 in the last 2 of 5 iterations: it learns no more" in line
+    assert "is 0 in the last 2 of 5 iterations: no more is learned" in line
     certain["gradient_norm"][-1] = 1e-300
     assert remarks(plain, ppo.Settings(), rows_of(tmp_path, **certain)) == []
     still = {"entropy": [0.69, 0.5, 0.685], "gradient_norm": [1, 0.009, 0.001]}

@@ -42,12 +42,13 @@ def test_lines_of_one_panel_are_named_by_what_makes_them_another_problem(tmp_pat
         "b": {"algorithm": "trpo", "env_kwargs": {}, "max_episode_steps": None, "gamma": 0.5},
         "c": {"algorithm": "ppo", "env_kwargs": {"n": 1}, "max_episode_steps": None, "gamma": 2},
         "d": {"algorithm": "npg", "env": "Other-v0", "env_kwargs": {}, "max_episode_steps": 7},
+        "e": {"algorithm": "cem", "env": "Other-v0", "env_kwargs": {}, "max_episode_steps": 9},
     }.items():
         write_run(tmp_path / name, np.arange(10.0), **options)
     groups, _ = curves.read_groups(curves.folders_in([tmp_path]))
     assert sorted(curves.label(group, groups) for group in groups) == [
-        "npg", "ppo, env_kwargs {'n': 1}, gamma 1", "ppo, env_kwargs {'n': 1}, gamma 2",
-        "trpo, env_kwargs {}"]  # fmt: skip
+        "cem, max_episode_steps 9", "npg, max_episode_steps 7", "ppo, env_kwargs {'n': 1}, gamma 1",
+        "ppo, env_kwargs {'n': 1}, gamma 2", "trpo, env_kwargs {}"]  # fmt: skip
 
 
 def test_the_interval_against_every_resample():

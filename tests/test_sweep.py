@@ -193,6 +193,12 @@ def test_the_table_has_the_middle_half_of_those_that_did_not_fail():
     assert three == "| cem Own-v0 (5) | 7.5" + " | –" * 7 + " |"
 
 
+def test_a_return_keeps_four_digits_and_has_no_exponent():
+    for x, told in ((0.73014, "0.7301"), (-916.04, "-916"), (9999.4, "9999"), (10000.0, "10000"),
+                    (-123456.7, "-123457"), (0.0, "0")):  # fmt: skip
+        assert say.four_digits(x) == told
+
+
 def test_what_has_a_table_is_told_exactly(tmp_path, capsys, threads):
     """In the run's own line and in the sweep's table, whose mean is of the exact ones."""
     assert sweep.main(["ppo", "--env", "FrozenLake-v1", "--seeds", "2", "--out", str(tmp_path),

@@ -33,7 +33,7 @@ def remarks(args: argparse.Namespace, settings: Any, progress: Path) -> list[str
                      f"{shorter}, or trpo, which refuses such steps")  # fmt: skip
     if dead:
         found.append(f"the policy draws one action only, its gradient is 0 in the last {dead} of "
-                     f"{count} iterations: it learns no more; its steps were too long")  # fmt: skip
+                     f"{count} iterations: no more is learned; shorter steps?")  # fmt: skip
     first, last = entropies
     still = abs(last - first) < STILL < first
     if still and 2 * weak > count and not args.normalize_rewards:

@@ -15,7 +15,7 @@ from minipg.commands import cli, progress, runs
 from minipg.commands.environments import check_same, environments
 from minipg.commands.film import SUFFIXES, film
 from minipg.commands.mode import Mode
-from minipg.commands.say import plus_minus, verdict
+from minipg.commands.say import four_digits, plus_minus, verdict
 from minipg.experience.environments import Envs
 from minipg.experience.guard import Wrapper
 from minipg.experience.rollout import play_episodes
@@ -104,8 +104,7 @@ def command(args: argparse.Namespace) -> int:
         print(json.dumps(result, ensure_ascii=False))
         return 0
     mean, error = result["mean_return"], result["stderr"]
-    shown = "  ".join(f"{q} %: {x:.4g}" if abs(x) < 1e4 else f"{q} %: {x:.0f}"
-                      for q, x in result["quantiles"].items())  # fmt: skip
+    shown = "  ".join(f"{q} %: {four_digits(x)}" for q, x in result["quantiles"].items())
     so_far = ", not finished" * (not result["finished"])
     truth = result["exact_return"]
     exactly = f"exactly      {truth:.6g}, by the environment's table\n" if truth is not None else ""

@@ -24,6 +24,11 @@ def plus_minus(mean: float, error: float) -> str:
     return f"{rounded(mean, error)} ± {rounded(error, error)}"
 
 
+def four_digits(x: float) -> str:
+    """0.7301, −916, 12346: at least as many, and never an exponent where x is large."""
+    return f"{x:.4g}" if abs(x) < 1e4 else f"{x:.0f}"
+
+
 def verdict(threshold: float | None, mean: float) -> str:
     """Whether the mean is at the environment's threshold."""
     if threshold is None:
