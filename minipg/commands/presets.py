@@ -11,6 +11,7 @@ _TRPO_DECAY = {**_TRPO, "delta": 0.02, "cg_iterations": 25, "decay": True}
 _TRPO_WALKING = {**_TRPO_DECAY, "num_envs": 4, "n_steps": 512, "critic_epochs": 20,
                  "critic_minibatch": 128, "normalize_rewards": True}  # fmt: skip
 _TRPO_SCALED = {**_TRPO, "delta": 0.02, "decay": True, "normalize_rewards": True}
+_ACKTR = {**_TRPO, "critic_learning_rate": 1.0}  # a largest factor: its critic's step is to a KL
 _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
 
 _A2C = {"num_envs": 16, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01}
@@ -180,6 +181,10 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "decay": True,
         "initial_std": 0.4,
     },
+    ("npg", "HalfCheetah-v5"): {**_TRPO_DECAY, "delta": 0.01, "initial_std": 0.4},
+    ("npg", "Hopper-v5"): {**_TRPO_WALKING, "delta": 0.01, "gamma": 0.995},
+    ("acktr", "HalfCheetah-v5"): {**_ACKTR, "initial_std": 0.4},
+    ("acktr", "Hopper-v5"): {**_ACKTR, "num_envs": 4, "n_steps": 512, "gamma": 0.995},
     ("trpo", "Swimmer-v5"): {**_TRPO_SCALED, "gamma": 0.999},
     ("ppo", "Swimmer-v5"): {
         **_PPO,
