@@ -408,7 +408,7 @@ def test_acktr_is_the_factored_solve_with_an_undamped_length(drawn, rng, damping
     policy, theta = drawn
     theta = 0.5 * theta
     first, second = (draw_samples(policy, theta, rng) for _ in range(2))
-    settings = acktr.Settings(delta=delta, damping=damping, learning_rate=0.3, decay=0.75)
+    settings = acktr.Settings(delta=delta, damping=damping, learning_rate=0.3, factor_decay=0.75)
     kronecker = None
     for samples in (first, second):
         new, state, figures = acktr.update(policy, theta, samples, settings, kronecker, rng)
@@ -535,7 +535,8 @@ def test_cem_draws_the_next_candidates_around_the_best(monkeypatch):
      (acktr.Settings, {"critic_epochs": 0}, "critic_e"),
      (acktr.Settings, {"critic_learning_rate": -1.0}, "critic_l"),
      (ppo.Settings, {"learning_rate": float("inf")}, "learning_rate"),
-     (acktr.Settings, {"damping": 0.0}, "damping"), (acktr.Settings, {"decay": 2.0}, "decay"),
+     (acktr.Settings, {"damping": 0.0}, "damping"),
+     (acktr.Settings, {"factor_decay": 2.0}, "factor_decay"),
      (cem.Settings, {"elite": 1}, "elite"), (cem.Settings, {"population": 3}, "population")],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(settings, options, name):

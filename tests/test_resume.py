@@ -157,7 +157,8 @@ ENVIRONMENTS = [tabular, linear_quadratic, cart_pole]
 METHODS = [
     ("reinforce", {}), ("cem", {"population": 4, "elite": 2}), ("npg", {}),
     ("trpo", {"decay": True}),
-    ("ppo", {"minibatch": 8, "epochs": 2, "decay": True}), ("acktr", {}), ("actor_critic", {}),
+    ("ppo", {"minibatch": 8, "epochs": 2, "decay": True}),
+    ("acktr", {"decay": True}), ("actor_critic", {}),
     ("actor_critic", {"critic": "compatible", "optimiser": "rmsprop"}),
     ("actor_critic", {"critic": "q", "optimiser": "sgd"}), ("actor_critic", {"shared": True}),
 ]  # fmt: skip
@@ -398,7 +399,8 @@ def test_a_field_longer_than_the_csv_module_reads_is_one_line(tmp_path):
         (lambda run: edit(run / "config.json", lambda c: c.update(env="--help")), "env '--help': "),
         (lambda run: edit(run / "config.json", lambda c: c["spaces"].pop()),
          "CartPole-v1: expected observations and actions ['Box("),
-        (lambda run: edit(run / "config.json", lambda c: c.pop("gamma")), "lacks ['gamma']"),
+        (lambda run: edit(run / "config.json", lambda c: c.update(decay=c.pop("gamma"))),
+         "lacks ['gamma']: train anew"),  # a word that is now another option's
         (lambda run: edit(run / "config.json", lambda c: c.update(gamma=2)), "gamma: expected"),
         (lambda run: edit(run / "config.json", lambda c: c.update(num_envs=5)),
          "expected observations (4, 4) as in state.npz, got (5, 4)"),
@@ -553,12 +555,13 @@ def test_deterministic_takes_the_most_likely_action(tmp_path, painted, capsys):
         assert (shown["mean_return"], shown["stderr"]) == (4.0 * best, 0.0)
 
 
-@pytest.mark.parametrize(("words", "falls"), [
-    ([], "delta and critic_learning_rate"),
-    (["--learning-rate", "0.1"], "learning_rate and critic_learning_rate"),
+@pytest.mark.parametrize(("algorithm", "words", "falls"), [
+    ("npg", [], "delta and critic_learning_rate"),
+    ("npg", ["--learning-rate", "0.1"], "learning_rate and critic_learning_rate"),
+    ("acktr", [], "learning_rate, delta, critic_learning_rate and critic_delta"),
 ])  # fmt: skip
-def test_of_npg_what_is_used_is_said_to_fall(tmp_path, capsys, words, falls):
-    finish(tmp_path / "run", "npg", 300, "--decay", *words)
+def test_what_is_used_is_said_to_fall(tmp_path, capsys, algorithm, words, falls):
+    finish(tmp_path / "run", algorithm, 300, "--decay", *words)
     capsys.readouterr()
     assert train.main(["--resume", str(tmp_path / "run"), "--steps", "600"]) == 0
     assert f"begin: {falls} fall to 0 over --steps" in capsys.readouterr().err
@@ -709,7 +712,11 @@ def figures(run):
     ("algorithm", "more"),
     [
         *((name, []) for name in train.ALGORITHMS),
-        *((name, ["--decay"]) for name in ("npg", "trpo", "ppo")),
+        *(
+            (name, ["--decay"])
+            for name, (_, kind) in train.ALGORITHMS.items()
+            if hasattr(kind, "decay")
+        ),
     ],
 )
 def test_a_finished_run_goes_on_and_is_the_longer_one_unless_it_says_so(
@@ -734,9 +741,9 @@ def test_a_finished_run_goes_on_and_is_the_longer_one_unless_it_says_so(
 @pytest.mark.parametrize("algorithm", train.ALGORITHMS)
 def test_what_is_said_to_fall_with_steps_is_all_that_does(tmp_path, algorithm):
     """With these settings at 0 the first iterations do not depend on the number of steps."""
-    still = [f"--{name.replace('_', '-')}={1e-300 if name == 'delta' else 0}"
+    still = [f"--{name.replace('_', '-')}={1e-300 if 'delta' in name else 0}"
              for name in resume.ANNEALED.get(algorithm, ())]  # fmt: skip
-    if algorithm in ("npg", "trpo", "ppo"):
+    if hasattr(train.ALGORITHMS[algorithm][1], "decay"):
         still += ["--decay"]
     for steps in (300, 1500):
         finish(tmp_path / str(steps), algorithm, steps, *still)

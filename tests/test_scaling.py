@@ -1,6 +1,8 @@
 """Rewards scaled by the deviation of the discounted return; statistics that stay; step sizes that
 fall."""
 
+from dataclasses import asdict
+
 import drift
 import gymnasium as gym
 import numpy as np
@@ -9,7 +11,7 @@ from gymnasium.wrappers.utils import RunningMeanStd
 from hypothesis import given, strategies as st
 from strategies import mdps
 
-from minipg.algorithms import npg, ppo, trpo
+from minipg.algorithms import acktr, npg, ppo, trpo
 from minipg.algorithms.loop import learn
 from minipg.algorithms.state import environment_state, load_tree, restore_environments
 from minipg.commands import train
@@ -151,7 +153,8 @@ def test_a_copy_of_its_state_scales_alike_also_where_an_episode_has_just_ended()
 @pytest.mark.parametrize("decay", [False, True])
 @pytest.mark.parametrize(("kind", "name"), [
     (ppo.Settings, "learning_rate"), (trpo.Settings, "delta"), (npg.Settings, "delta"),
-    (npg.Settings, "learning_rate"),
+    (npg.Settings, "learning_rate"), (acktr.Settings, "delta"), (acktr.Settings, "learning_rate"),
+    (acktr.Settings, "critic_delta"),
 ])  # fmt: skip
 def test_rates_and_delta_fall_linearly_in_the_steps_or_do_not(kind, name, decay):
     """E43, E47, by the share of the steps that is left before the iteration."""
@@ -160,11 +163,11 @@ def test_rates_and_delta_fall_linearly_in_the_steps_or_do_not(kind, name, decay)
     theta, seen = policy.init(rng, 1.0), []
 
     def update(policy, theta, samples, settings, state, rng):
-        seen.append(getattr(settings, name))
+        seen.append(settings)
         return theta, state, {}
 
     def refit(critic, phi, state, obs, target, settings, rng):
-        seen.append(settings.critic_learning_rate)
+        seen.append(settings)
         return phi, state
 
     settings = kind(**{name: 0.5, "n_steps": 5, "critic_learning_rate": 2.0, "decay": decay})
@@ -172,7 +175,21 @@ def test_rates_and_delta_fall_linearly_in_the_steps_or_do_not(kind, name, decay)
                                              refit=refit)]  # fmt: skip
     left = 1 - np.arange(8) / 8 if decay else np.ones(8)
     assert [record["env_steps"] for record in records] == list(range(10, 81, 10))
-    np.testing.assert_allclose(seen, np.column_stack([0.5 * left, 2 * left]).ravel())
+    both = [(getattr(x, name), x.critic_learning_rate) for x in seen]
+    np.testing.assert_allclose(both, np.repeat(np.column_stack([0.5 * left, 2 * left]), 2, 0))
+
+
+@pytest.mark.parametrize(("module", "falling"), [
+    (npg, {"delta", "critic_learning_rate"}), (trpo, {"delta", "critic_learning_rate"}),
+    (ppo, {"learning_rate", "critic_learning_rate"}),
+    (acktr, {"learning_rate", "delta", "critic_learning_rate", "critic_delta"}),
+])  # fmt: skip
+def test_nothing_else_falls(module, falling):
+    """NPG's learning_rate is 0 unless it is asked for."""
+    first = module.Settings(decay=True)
+    now = asdict(first.at(0.25))
+    assert {name: now[name] / x for name, x in asdict(first).items() if now[name] != x} == {
+        name: pytest.approx(0.25) for name in falling}  # fmt: skip
 
 
 def test_a_region_shrinks_to_the_least_number_and_not_to_nothing():

@@ -11,14 +11,8 @@ from minipg.commands import estimators, train
 from minipg.commands.options import ALGORITHMS
 from minipg.steps.kfac import Factors, average
 
-LOOP = {"final_std": 0.0, "gamma": 0.99, "lam": 0.95, "n_steps": 64}
-ADAM = {
-    **LOOP,
-    "critic_learning_rate": 0.003,
-    "critic_epochs": 10,
-    "critic_minibatch": 64,
-    "decay": False,
-}
+LOOP = {"final_std": 0.0, "gamma": 0.99, "lam": 0.95, "n_steps": 64, "decay": False}
+ADAM = {**LOOP, "critic_learning_rate": 0.003, "critic_epochs": 10, "critic_minibatch": 64}
 NATURAL = {**ADAM, "delta": 0.01, "solver": "cg", "cg_iterations": 10, "damping": 0.1}
 DEFAULTS = {
     reinforce: {"gamma": 0.99, "gamma_t": True, "baseline": "time", "learning_rate": 0.02},
@@ -29,12 +23,12 @@ DEFAULTS = {
     trpo: NATURAL,
     ppo: {**ADAM, "clip": 0.2, "learning_rate": 0.001, "epochs": 10, "minibatch": 64,
           "max_norm": 0.5, "target_kl": 0.0},
-    acktr: {**LOOP, "delta": 0.01, "damping": 0.01, "learning_rate": 0.3, "decay": 0.95,
+    acktr: {**LOOP, "delta": 0.01, "damping": 0.01, "learning_rate": 0.3, "factor_decay": 0.95,
             "critic_delta": 0.1, "critic_learning_rate": 1.0, "critic_epochs": 10},
     cem: {"population": 40, "elite": 8, "std": 1.0, "extra_std": 0.2},
 }  # fmt: skip
 LEAST = {  # that is accepted, and the most where there is one
-    **dict.fromkeys(("gamma", "lam", "decay"), (0, 1)),
+    **dict.fromkeys(("gamma", "lam", "factor_decay"), (0, 1)),
     "final_std": (0, 1e8),
     **dict.fromkeys(("n_steps", "critic_epochs", "critic_minibatch", "cg_iterations", "epochs",
                      "minibatch"), (1, 10**6)),
@@ -69,7 +63,7 @@ def test_the_range_of_each_number(module, name):
     for value in (least, most):
         if value is not None:
             assert getattr(module.Settings(**{name: value}), name) == value
-    whole = isinstance(least, int) and name not in ("gamma", "lam", "decay")
+    whole = isinstance(least, int) and name not in ("gamma", "lam", "factor_decay")
     below = least - 1 if whole and least else math.nextafter(least, -math.inf) - (name == "clip")
     above = [] if most is None else [most + 1 if whole else math.nextafter(most, math.inf) + 1e-8]
     for value in (below, math.nan, math.inf, -math.inf, *above):

@@ -24,7 +24,7 @@ class Settings(LoopSettings):
     delta: float = option(0.01, "mean KL of a step, in nats", TINY)
     damping: float = option(0.01, "added to the factored H, split in two", TINY)
     learning_rate: float = option(0.3, "largest factor of the step", 0)
-    decay: float = option(0.95, "of the factors' running mean", 0, 1)
+    factor_decay: float = option(0.95, "of the factors' running mean", 0, 1)
     critic_delta: float = option(0.1, "mean square change of V a step, ½ of its error's", TINY)
     critic_learning_rate: float = option(1.0, "largest factor of the critic's step", 0)
     critic_epochs: int = option(10, "steps of the critic an iteration", 1)
@@ -45,7 +45,7 @@ def update(
     obs, actions, psi = samples.obs, samples.actions, samples.psi
     g = policy.weighted_score(theta, obs, actions, psi * uniform(obs))
     product = fisher_product(policy, theta, obs, uniform(obs))
-    state = average(state, factors(policy, theta, obs), settings.decay)
+    state = average(state, factors(policy, theta, obs), settings.factor_decay)
     x = solve(policy, state, g, settings.damping)
     curvature = quadratic_form(product, x)
     figures = {"gradient_norm": float(np.linalg.norm(g))}
@@ -75,7 +75,7 @@ def refit(
         v, tape = network.forward(phi, obs)
         tape = tape.kept()
         error = (target - v[:, 0]).astype(phi.dtype)
-        state = average(state, network_factors(network, phi, tape, one), settings.decay)
+        state = average(state, network_factors(network, phi, tape, one), settings.factor_decay)
         g = network.vjp(phi, tape, error[:, None] / len(obs))
         x = network_solve(network, state, g, settings.damping)
         curvature = float((network.jvp(phi, tape, x) ** 2).mean())

@@ -20,7 +20,7 @@ from minipg.steps.optim import AdamState, adam_init, sgd_init
 from minipg.validate import TINY, Array, check_count, check_finite, check_parameters
 
 HELD = 1 / 2  # of the steps, the last: σ is no longer learned but nears --final-std
-FALLING = "learning_rate", "delta", "critic_learning_rate"  # with --decay
+FALLING = "learning_rate", "delta", "critic_learning_rate", "critic_delta"  # with --decay
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class LoopSettings(Checked):
     lam: float = option(0.95, "λ of GAE, in [0, 1]", 0, 1)
     n_steps: int = option(64, "steps of each game an iteration", 1)
     final_std: float = option(0.0, "σ at the end, learned for half the steps; 0: for all", 0, 1e8)
+    decay: bool = option(False, "learning rates and every δ fall to 0, linearly in the steps")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,27 +39,22 @@ class LoopSettings(Checked):
             raise ValueError(f"final_std: expected 0 or 1e-8 to 1e8, got {self.final_std}")
 
     def at(self, left: float) -> "LoopSettings":
-        """The options of an iteration, a share `left` of the steps before it: these."""
-        return self
-
-
-@dataclass(frozen=True)
-class AdamSettings(LoopSettings):
-    """What NPG, TRPO and PPO add: their critic's Adam, and steps whose length may fall."""
-
-    critic_learning_rate: float = option(0.003, "of the critic's Adam", 0)
-    critic_epochs: int = option(10, "passes of the critic over a batch", 1)
-    critic_minibatch: int = option(64, "samples of a step of the critic", 1)
-    decay: bool = option(False, "learning rates and δ fall to 0, linearly in the steps")
-
-    def at(self, left: float) -> "AdamSettings":
-        """If so asked, rates and δ times `left`, the share of the steps before the iteration.
+        """If so asked, rates and every δ times `left`, the share of the steps before the iteration.
 
         A step of mean KL δ is proportional to √δ (E43): it shortens more slowly than those.
         """
         now = {name: getattr(self, name) for name in FALLING if self.decay and hasattr(self, name)}
         least = {name: min(value, TINY) for name, value in now.items()}  # 0 stays 0, δ above it
         return replace(self, **{name: max(left * now[name], least[name]) for name in now})
+
+
+@dataclass(frozen=True)
+class AdamSettings(LoopSettings):
+    """What NPG, TRPO and PPO add: their critic's Adam."""
+
+    critic_learning_rate: float = option(0.003, "of the critic's Adam", 0)
+    critic_epochs: int = option(10, "passes of the critic over a batch", 1)
+    critic_minibatch: int = option(64, "samples of a step of the critic", 1)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ ANNEALED = {  # what falls to 0 as --steps are played
     "reinforce": ("learning_rate",),
     "actor_critic": ("learning_rate", "critic_learning_rate"),
     **{
-        name: tuple(x for x in FALLING if hasattr(ALGORITHMS[name][1], x))
-        for name in ("npg", "trpo", "ppo")
+        name: tuple(x for x in FALLING if hasattr(kind, x))
+        for name, (_, kind) in ALGORITHMS.items()
+        if hasattr(kind, "decay")
     },  # with --decay
     "cem": ("extra_std",),
 }
@@ -65,11 +66,12 @@ def interrupted(
         raise ValueError(f"{folder}: it is finished; to train it further: {cli.called()} train "
                          f"--resume {shlex.quote(str(folder))} --steps {more}")  # fmt: skip
     check_choice(f"{folder}/config.json: algorithm", config.get("algorithm"), ALGORITHMS)
-    words = [config["algorithm"], *words_of(config), f"--out={folder}"]
-    args = parser(algorithm=config["algorithm"]).parse_args([*words, "--", str(config.get("env"))])
-    if missing := sorted(set(vars(args)) - set(config)):
+    options, env = parser(algorithm=config["algorithm"]), ["--", str(config.get("env"))]
+    if missing := sorted(set(vars(options.parse_args([config["algorithm"], *env]))) - set(config)):
         raise ValueError(f"{folder}: expected a run of this version, config.json lacks {missing}: "
                          "train anew")  # fmt: skip
+    words = [config["algorithm"], *words_of(config), f"--out={folder}"]
+    args = options.parse_args([*words, *env])
     saved = runs.read_checkpoint(folder)
     if saved["csv_bytes"]:  # what is not whole shows here, before anything is written
         runs.read_table(folder, saved["csv_bytes"])
@@ -80,7 +82,8 @@ def interrupted(
         names = ANNEALED.get(args.algorithm, ()) if getattr(args, "decay", True) else ()
         unused = "delta" if getattr(args, "learning_rate", 0) else "learning_rate"  # of NPG's two
         names = tuple(x for x in names if (args.algorithm, x) != ("npg", unused))
-        told = [f"{' and '.join(names)} {'fall' if names[1:] else 'falls'} to 0 over"] * bool(names)
+        several = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+        told = [f"{several} {'fall' if names[1:] else 'falls'} to 0 over"] * bool(names)
         if getattr(args, "final_std", 0):
             told += ["σ nears --final-std over"]
         if args.normalize_observations:
