@@ -13,6 +13,7 @@ _TRPO_WALKING = {**_TRPO_DECAY, "num_envs": 4, "n_steps": 512, "critic_epochs": 
 _TRPO_SCALED = {**_TRPO, "delta": 0.02, "decay": True, "normalize_rewards": True}
 _ACKTR = {**_TRPO, "critic_learning_rate": 1.0}  # a largest factor: its critic's step is to a KL
 _PPO = {**_MUJOCO, "learning_rate": 0.0003, "normalize_rewards": True}
+_PPO_DECAY = {**_PPO, "critic_learning_rate": 0.0003, "decay": True}
 
 _A2C = {"num_envs": 16, "n_steps": 16, "learning_rate": 0.003, "critic_learning_rate": 0.01}
 _CEM = {"num_envs": 2, "hidden": (), "std": 5.0, "extra_std": 1.0, "population": 30,
@@ -152,12 +153,10 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("trpo", "Hopper-v5"): {**_TRPO_WALKING, "gamma": 0.995},
     ("ppo", "Hopper-v5"): {
-        **_PPO,
+        **_PPO_DECAY,
         "num_envs": 8,
         "n_steps": 256,
         "gamma": 0.995,
-        "critic_learning_rate": 0.0003,
-        "decay": True,
     },
     ("trpo", "Walker2d-v5"): {
         **_TRPO_WALKING,
@@ -166,12 +165,10 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "final_std": 0.3,
     },
     ("ppo", "Walker2d-v5"): {
-        **_PPO,
+        **_PPO_DECAY,
         "lam": 0.9,
         "minibatch": 128,
         "learning_rate": 0.0005,
-        "critic_learning_rate": 0.0003,
-        "decay": True,
     },
     ("trpo", "HalfCheetah-v5"): {**_TRPO_DECAY, "initial_std": 0.4},
     ("ppo", "HalfCheetah-v5"): {
@@ -187,10 +184,11 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("acktr", "Hopper-v5"): {**_ACKTR, "num_envs": 4, "n_steps": 512, "gamma": 0.995},
     ("trpo", "Swimmer-v5"): {**_TRPO_SCALED, "gamma": 0.999},
     ("ppo", "Swimmer-v5"): {
-        **_PPO,
-        "gamma": 0.999,
-        "critic_learning_rate": 0.0003,
-        "decay": True,
+        **_PPO_DECAY,
+        "num_envs": 4,
+        "n_steps": 1024,
+        "gamma": 0.9999,
+        "lam": 0.98,
     },
     ("trpo", "InvertedDoublePendulum-v5"): _TRPO_SCALED,
     ("ppo", "InvertedDoublePendulum-v5"): {**_PPO, "decay": True},
