@@ -180,7 +180,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("npg", "HalfCheetah-v5"): {**_TRPO_DECAY, "delta": 0.01, "initial_std": 0.4},
     ("npg", "Hopper-v5"): {**_TRPO_WALKING, "delta": 0.01, "gamma": 0.995},
-    ("acktr", "HalfCheetah-v5"): {**_ACKTR, "decay": True, "initial_std": 0.4},
+    ("acktr", "HalfCheetah-v5"): {**_ACKTR, "initial_std": 0.4},
     ("acktr", "Hopper-v5"): {**_ACKTR, "num_envs": 4, "n_steps": 512, "gamma": 0.995},
     ("trpo", "Swimmer-v5"): {**_TRPO_SCALED, "gamma": 0.999},
     ("ppo", "Swimmer-v5"): {
