@@ -79,18 +79,23 @@ def test_every_loop_ends_at_the_std_it_was_told(problem, method, first, last, st
 
 
 def test_an_update_learns_no_std_that_is_held():
-    """Its policy is the one whose score along log σ is 0, from half of the steps on."""
+    """From half of the steps on its policy is the one whose score along log σ is 0; kl is the
+    update's, entropy what is played with next, σ's line included."""
     envs, rng = make_envs("Pendulum-v1", 2), np.random.default_rng(0)
-    policy, heads = gaussian_policy(3, 1), []
+    policy, heads, moved = gaussian_policy(3, 1), [], []
 
     def update(policy, theta, samples, settings, state, rng):
         heads.append(type(policy.head))
-        return theta, state, {}
+        moved.append(policy.kl(theta + 0.01, theta, samples.obs).mean())
+        return theta + 0.01, state, {}
 
     settings = ppo.Settings(n_steps=5, final_std=0.1)
-    for _ in learn(envs, policy, policy.init(rng), settings, 80, rng, update):
-        pass
+    rows = list(learn(envs, policy, policy.init(rng), settings, 80, rng, update))
     assert heads == [Gaussian] * 4 + [Held] * 4
+    np.testing.assert_allclose([record["kl"] for _, record in rows], moved)
+    log_std = [policy.split(state.theta)[1].item() for state, _ in rows]
+    entropy = np.add(log_std, 0.5 * np.log(2 * np.pi * np.e))
+    np.testing.assert_allclose([record["entropy"] for _, record in rows], entropy, rtol=1e-6)
 
 
 def test_a_policy_without_log_std_in_theta_is_refused():

@@ -431,7 +431,7 @@ def test_the_critic_s_step_is_gauss_newton_where_v_is_linear(drawn, rng):
     2δσ² in the mean square, σ² that of its error."""
     critic = value_critic(softmax_policy(3, 2))
     phi, obs, y = rng.standard_normal(4), rng.standard_normal((9, 3)), rng.standard_normal(9)
-    free = acktr.Settings(critic_epochs=1, damping=1e-20, critic_delta=1e6)
+    free = acktr.Settings(critic_epochs=1, damping=1e-20, critic_delta=1e6, factor_decay=0.75)
     fitted, state = acktr.refit(critic, phi, None, obs, y, free, rng)
     design = np.hstack([obs, np.ones((9, 1))])
     np.testing.assert_allclose(fitted, np.linalg.lstsq(design, y, rcond=None)[0], atol=1e-6)
@@ -444,7 +444,7 @@ def test_the_critic_s_step_is_gauss_newton_where_v_is_linear(drawn, rng):
     half, _ = acktr.refit(critic, phi, None, obs, y, halved, rng)
     np.testing.assert_allclose(half, (fitted + phi) / 2, atol=1e-6)
     again, later = acktr.refit(critic, phi, state, 2 * obs, y, free, rng)
-    mixed = 0.95 * state.layers[0][0] + 0.05 * 4 * design.T @ design / 9
+    mixed = 0.75 * state.layers[0][0] + 0.25 * 4 * design.T @ design / 9
     np.testing.assert_allclose(later.layers[0][0][:3, :3], mixed[:3, :3])
     perfect, _ = acktr.refit(critic, phi, None, obs, design @ phi, free, rng)
     np.testing.assert_allclose(perfect, phi)
