@@ -57,6 +57,49 @@ def test_what_trains_has_mean_exactly_grad_j(mdp, hidden, rng, baseline, gamma_t
     np.testing.assert_allclose(mean, truth, rtol=1e-8, atol=1e-9)
 
 
+@given(two_step_tables(), RNGS, st.sampled_from(BASELINES))
+@pytest.mark.equation("E08", "E09", "E10")
+def test_each_baseline_is_the_one_of_its_name(mdp, rng, baseline):
+    """Game by game, from the others; each has mean ∇J, so that test tells none from another."""
+    policy = softmax_policy(2, 2)
+    theta = rng.standard_normal(policy.num_params)
+    every, _ = enumeration.enumerate_trajectories(mdp, policy.probs(theta, mdp.features))
+    batch = games(every, tuple(rng.integers(len(every.weight), size=4)))
+    played = []  # of each game γ^t, the reward-to-go, ∇log π
+    for i in range(4):
+        at = batch.valid[:, i]
+        r, gamma_t = batch.rewards[at, i], mdp.gamma ** np.arange(at.sum())
+        to_go = [gamma_t[: len(r) - t] @ r[t:] for t in range(len(r))]
+        score = policy.score(theta, batch.obs[:-1][at, i], batch.actions[at, i])
+        played.append((gamma_t, np.array(to_go), score))
+
+    def b(i):
+        others = [game for j, game in enumerate(played) if j != i]
+        if baseline == "none":
+            return 0.0
+        if baseline == "constant":
+            return np.mean(np.concatenate([to_go for _, to_go, _ in others]))
+        if baseline == "time":
+            at = [[x[t] for _, x, _ in others if len(x) > t] for t in range(len(played[i][1]))]
+            return np.array([np.mean(x) if x else 0.0 for x in at])
+        x = np.array([(gt * to_go) @ score for gt, to_go, score in others])
+        y = np.array([gt @ score for gt, _, score in others])
+        above, below = (x * y).sum(0), (y * y).sum(0)
+        if baseline == "optimal":
+            return above.sum() / below.sum()
+        return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+    def gradient_of(i):
+        gamma_t, to_go, score = played[i]
+        if baseline.startswith("optimal"):
+            return (gamma_t * to_go) @ score - b(i) * (gamma_t @ score)
+        return (gamma_t * (to_go - b(i))) @ score
+
+    wanted = np.mean([gradient_of(i) for i in range(4)], 0)
+    found = estimate(policy, theta, batch, Settings(gamma=mdp.gamma, baseline=baseline))
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("baseline", BASELINES)
 def test_no_bias_either_where_one_action_is_rare(baseline):
     """π(rare) = 8e-7, rewards 99 and 100: a cut-off that looks at the own game would show."""
